@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { clusterIdSchema, nodeIdSchema, operationIdSchema } from "../ids.ts";
+import { clusterSpecSchema } from "./spec.ts";
+
+export const clusterStatusSchema = z.enum([
+  "creating",
+  "available",
+  "degraded",
+  "updating",
+  "restoring",
+  "stopping",
+  "stopped",
+  "starting",
+  "deleting",
+  "failed",
+]);
+export type ClusterStatus = z.infer<typeof clusterStatusSchema>;
+
+export const nodeServiceSchema = z.enum(["postgres", "etcd", "haproxy", "pgbouncer"]);
+export type NodeService = z.infer<typeof nodeServiceSchema>;
+
+export const nodeStateSchema = z.enum(["pending", "running", "stopped", "terminated"]);
+
+/** A node is a place: its id, zone, shard, interface (address) and volume outlive the instance that fills it. */
+export const nodeSchema = z.object({
+  id: nodeIdSchema,
+  zone: z.string(),
+  shard: z.int().min(0),
+  services: z.array(nodeServiceSchema),
+  state: nodeStateSchema,
+  instanceId: z.string().nullable(),
+  networkInterfaceId: z.string().nullable(),
+  address: z.string().nullable(),
+  volumeId: z.string().nullable(),
+});
+export type ClusterNode = z.infer<typeof nodeSchema>;
+
+export const clusterSchema = z.object({
+  id: clusterIdSchema,
+  name: z.string(),
+  status: clusterStatusSchema,
+  statusReason: z.string(),
+  spec: clusterSpecSchema,
+  generation: z.int().min(1),
+  activeOperationId: operationIdSchema.nullable(),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+  nodes: z.array(nodeSchema),
+});
+export type Cluster = z.infer<typeof clusterSchema>;

@@ -1,0 +1,54 @@
+/**
+ * Names of external things, derived from our ids alone: a retry or an undo never depends on a recorded result.
+ */
+
+/** Tags that every AWS resource of a cluster carries; orphans are found by them. */
+export const tagNames = {
+  environment: "pgherd:environment",
+  cluster: "pgherd:cluster",
+  node: "pgherd:node",
+  operation: "pgherd:operation",
+} as const;
+
+/** PostgreSQL login roles with a password in Parameter Store. `postgres` has none: it logs in on the local socket only. */
+export const databaseUsers = ["admin", "client", "replicator", "rewind", "monitor"] as const;
+export type DatabaseUser = (typeof databaseUsers)[number];
+
+/** Every password of a cluster; `patroni` is the login of Patroni's REST API. */
+export const passwordOwners = [...databaseUsers, "patroni"] as const;
+export type PasswordOwner = (typeof passwordOwners)[number];
+
+/** Everything of a cluster in Parameter Store lives under this path. */
+export function parameterPath(environment: string, clusterId: string): string {
+  return `/pgherd/${environment}/${clusterId}`;
+}
+
+/** Nodes may read these with their instance role. */
+export function passwordParameter(environment: string, clusterId: string, owner: PasswordOwner): string {
+  return `${parameterPath(environment, clusterId)}/users/${owner}`;
+}
+
+/** The CA's private key. Only the workflows may read it; a node's role must not. */
+export function authorityKeyParameter(environment: string, clusterId: string): string {
+  return `${parameterPath(environment, clusterId)}/authority/key`;
+}
+
+/** Security group name: unique in a VPC, so creating it twice finds the first. */
+export function securityGroupName(environment: string, clusterId: string): string {
+  return `pgherd-${environment}-${clusterId}`;
+}
+
+/** EC2 client token (at most 64 characters). `attempt` changes where EC2 wants another token, such as another zone. */
+export function clientToken(kind: "eni" | "vol" | "ins", nodeId: string, attempt = 0): string {
+  return `pgherd-${kind}-${nodeId}-${attempt}`;
+}
+
+/** Patroni's scope of one shard. */
+export function patroniScope(clusterId: string, shard: number): string {
+  return `${clusterId}-${shard}`;
+}
+
+/** Patroni member and etcd member name of a node. */
+export function memberName(nodeId: string): string {
+  return nodeId;
+}

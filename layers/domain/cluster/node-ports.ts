@@ -1,0 +1,12 @@
+/** The ports of a node (design: "One cluster"). */
+export const nodePorts = {
+  readWrite: 5000,
+  readOnly: 5001,
+  any: 5002,
+  pooled: 6432,
+  postgres: 5432,
+  patroni: 8008,
+  etcdClient: 2379,
+  etcdPeer: 2380,
+  haproxyStatistics: 7000,
+} as const;

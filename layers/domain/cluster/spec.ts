@@ -1,0 +1,113 @@
+import { z } from "zod";
+
+/**
+ * What a user asks of a cluster. A closed object: a field enters when it works.
+ * Cross-field rules, PostgreSQL parameters and extensions are checked by {@link checkSpec} in check.ts.
+ */
+
+export const clusterNameSchema = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/,
+    "must be 3 to 30 characters: a lower-case letter first, then lower-case letters, digits and hyphens, no hyphen last",
+  );
+
+/** PostgreSQL's own limit for an identifier is 63 bytes; these names need no quoting anywhere. */
+const databaseNameSchema = z
+  .string()
+  .regex(
+    /^[a-z_][a-z0-9_]{0,62}$/,
+    "must be 1 to 63 characters: lower-case letters, digits and underscores, no digit first",
+  );
+
+const durabilitySchema = z.enum(["async", "sync", "strict", "quorum"]);
+export type Durability = z.infer<typeof durabilitySchema>;
+
+/** EC2's smallest and largest gp3 volume that we offer; a cluster's data, WAL and etcd share it. */
+const volumeGiBMin = 1;
+const volumeGiBMax = 16_384;
+const membersMax = 9;
+const tagsMax = 40;
+
+const parameterValueSchema = z.union([z.string().max(4096), z.number(), z.boolean()]);
+
+const fields = {
+  name: clusterNameSchema,
+  postgresVersion: z.literal(17),
+  members: z.int().min(1).max(membersMax),
+  instanceType: z.string().min(1).max(32),
+  storage: z.strictObject({ sizeGiB: z.int().min(volumeGiBMin).max(volumeGiBMax) }),
+  database: databaseNameSchema,
+  extensions: z.array(z.string().min(1).max(63)).max(64),
+  durability: durabilitySchema,
+  parameters: z.record(z.string().min(1).max(63), parameterValueSchema),
+  dcs: z.strictObject({ members: z.union([z.literal(1), z.literal(3), z.literal(5), z.literal(7)]) }),
+  pooler: z.strictObject({
+    enabled: z.boolean(),
+    mode: z.enum(["transaction", "session"]),
+    maxClientConnections: z.int().min(10).max(20_000),
+  }),
+  access: z.strictObject({ cidrs: z.array(z.cidrv4()).max(50) }),
+  deletionProtection: z.boolean(),
+  tags: z
+    .record(z.string().min(1).max(128), z.string().max(256))
+    .refine((tags) => Object.keys(tags).length <= tagsMax, `must have at most ${tagsMax} entries`),
+};
+
+/** The spec as it is kept: every field filled in. */
+export const clusterSpecSchema = z.strictObject(fields);
+export type ClusterSpec = z.infer<typeof clusterSpecSchema>;
+
+/** The body of `POST /v1/clusters`: only the name is required. */
+export const createClusterBodySchema = z.strictObject({
+  name: fields.name,
+  postgresVersion: fields.postgresVersion.optional(),
+  members: fields.members.optional(),
+  instanceType: fields.instanceType.optional(),
+  storage: z.strictObject({ sizeGiB: fields.storage.shape.sizeGiB.optional() }).optional(),
+  database: fields.database.optional(),
+  extensions: fields.extensions.optional(),
+  durability: fields.durability.optional(),
+  parameters: fields.parameters.optional(),
+  dcs: z.strictObject({ members: fields.dcs.shape.members.optional() }).optional(),
+  pooler: fields.pooler.partial().optional(),
+  access: z.strictObject({ cidrs: fields.access.shape.cidrs.optional() }).optional(),
+  deletionProtection: fields.deletionProtection.optional(),
+  tags: fields.tags.optional(),
+});
+export type CreateClusterBody = z.infer<typeof createClusterBodySchema>;
+
+/** What an environment decides for its clusters. */
+export interface SpecDefaults {
+  readonly instanceType: string;
+  readonly deletionProtection: boolean;
+}
+
+/** Below three members a DCS of three has no node to run on. */
+function dcsMembersDefault(members: number): 1 | 3 {
+  return members < 3 ? 1 : 3;
+}
+
+export function completeSpec(body: CreateClusterBody, defaults: SpecDefaults): ClusterSpec {
+  const members = body.members ?? 3;
+  return {
+    name: body.name,
+    postgresVersion: body.postgresVersion ?? 17,
+    members,
+    instanceType: body.instanceType ?? defaults.instanceType,
+    storage: { sizeGiB: body.storage?.sizeGiB ?? 20 },
+    database: body.database ?? "app",
+    extensions: [...new Set(body.extensions ?? [])],
+    durability: body.durability ?? "sync",
+    parameters: body.parameters ?? {},
+    dcs: { members: body.dcs?.members ?? dcsMembersDefault(members) },
+    pooler: {
+      enabled: body.pooler?.enabled ?? true,
+      mode: body.pooler?.mode ?? "transaction",
+      maxClientConnections: body.pooler?.maxClientConnections ?? 1000,
+    },
+    access: { cidrs: body.access?.cidrs ?? [] },
+    deletionProtection: body.deletionProtection ?? defaults.deletionProtection,
+    tags: body.tags ?? {},
+  };
+}

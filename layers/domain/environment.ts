@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { operationKindSchema } from "./operation/operation.ts";
+
+/**
+ * What an environment's template tells its functions (`PGHERD_SETTINGS`, JSON): identifiers only, no secrets.
+ */
+export const environmentSettingsSchema = z.strictObject({
+  environment: z.string(),
+  vpcId: z.string(),
+  /** Zone name → subnet id; nodes spread over these. */
+  subnets: z.record(z.string(), z.string()),
+  launchTemplateId: z.string(),
+  /** Instances can be any of the catalogue's; this one where the spec names none. */
+  defaultInstanceType: z.string(),
+  defaultDeletionProtection: z.boolean(),
+  /** Who may reach a cluster whose spec names no `access.cidrs`. */
+  defaultClientCidrs: z.array(z.string()),
+  /** The node program: an object in the asset bucket, named by its hash. */
+  nodeProgram: z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+  /** Our SSM document. */
+  nodeDocument: z.string(),
+  /** Customer key for SecureString parameters and volumes. */
+  keyId: z.string(),
+  /** Operation kind → ARN of the function's alias. Only functions that start operations have it. */
+  workflows: z.partialRecord(operationKindSchema, z.string()),
+  /** IAM principals (ARN) and their roles; empty where a JWT issuer decides. */
+  principals: z.record(z.string(), z.enum(["viewer", "operator", "admin"])),
+});
+export type EnvironmentSettings = z.infer<typeof environmentSettingsSchema>;

@@ -1,0 +1,48 @@
+/**
+ * Every error that a caller can see. The code is stable; its page is docs/errors/<code>.md.
+ * Domain code throws {@link Problem}; only layers/runtime/http.ts turns it into `application/problem+json`.
+ */
+export const problemKinds = {
+  "invalid-request": { status: 422, title: "The request is not valid" },
+  "malformed-json": { status: 400, title: "The body is not JSON" },
+  "unsupported-media-type": { status: 415, title: "The body has the wrong content type" },
+  "body-too-large": { status: 413, title: "The body is too large" },
+  unauthenticated: { status: 401, title: "The caller is not known" },
+  forbidden: { status: 403, title: "The caller's role does not allow this" },
+  "not-found": { status: 404, title: "There is no such resource" },
+  "method-not-allowed": { status: 405, title: "The resource has no such method" },
+  "name-taken": { status: 409, title: "Another cluster has this name" },
+  "operation-in-progress": { status: 409, title: "The cluster is busy with another operation" },
+  "wrong-status": { status: 409, title: "The cluster's status does not allow this" },
+  "deletion-protected": { status: 409, title: "The cluster is protected from deletion" },
+  "operation-ended": { status: 409, title: "The operation has already ended" },
+  "precondition-failed": { status: 412, title: "The resource has changed in the meantime" },
+  "idempotency-key-reused": { status: 422, title: "The Idempotency-Key was used with another request" },
+  "cluster-unreachable": { status: 503, title: "No node of the cluster answers" },
+  internal: { status: 500, title: "pgherd failed to answer" },
+} as const;
+
+export type ProblemCode = keyof typeof problemKinds;
+
+/** One thing that is wrong with one field; `path` is a JSON pointer into the body, or the name of a parameter. */
+export interface FieldError {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** An error that the caller may read. `detail` says what was wrong, where, and what would be right. */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly errors: readonly FieldError[];
+
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    options: { errors?: readonly FieldError[]; cause?: unknown } = {},
+  ) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "Problem";
+    this.code = code;
+    this.errors = options.errors ?? [];
+  }
+}

@@ -1,0 +1,63 @@
+/** Where and for whom a resource is made. */
+export interface Placement {
+  readonly clusterId: string;
+  readonly nodeId: string;
+  readonly zone: string;
+}
+
+export interface IngressRule {
+  readonly fromPort: number;
+  readonly toPort: number;
+  /** `self`: members of the same security group. */
+  readonly source: { readonly cidr: string } | "self";
+  readonly description: string;
+}
+
+export interface InstanceState {
+  readonly instanceId: string;
+  readonly nodeId: string;
+  readonly state: "pending" | "running" | "shutting-down" | "terminated" | "stopping" | "stopped";
+}
+
+/** No room for another instance in a zone: the caller may try another one. */
+export class CapacityError extends Error {
+  readonly zone: string;
+
+  constructor(zone: string, options: { cause: unknown }) {
+    super(`zone ${zone} has no capacity for the instance`, options);
+    this.name = "CapacityError";
+    this.zone = zone;
+  }
+}
+
+/**
+ * The machines of a cluster. Every `ensure…` finds what an earlier call made; every `remove…` takes
+ * "already gone" for success and returns when the thing is gone.
+ */
+export interface Compute {
+  ensureSecurityGroup(clusterId: string, rules: readonly IngressRule[]): Promise<{ securityGroupId: string }>;
+  removeSecurityGroup(clusterId: string): Promise<void>;
+
+  ensureNetworkInterface(
+    place: Placement,
+    securityGroupId: string,
+  ): Promise<{ networkInterfaceId: string; address: string }>;
+  removeNetworkInterface(clusterId: string, nodeId: string): Promise<void>;
+
+  /** Returns when the volume is available. */
+  ensureVolume(place: Placement, sizeGiB: number): Promise<{ volumeId: string }>;
+  removeVolume(clusterId: string, nodeId: string): Promise<void>;
+
+  /**
+   * Starts an instance on the node's interface, waits until it runs and attaches the node's volume.
+   * @throws {CapacityError} when the zone has no room.
+   */
+  ensureInstance(
+    place: Placement,
+    input: { instanceType: string; networkInterfaceId: string; volumeId: string; deadlineSeconds: number },
+  ): Promise<{ instanceId: string }>;
+  /** Terminates the node's instances and waits until they are gone. */
+  removeInstance(clusterId: string, nodeId: string): Promise<void>;
+
+  listInstances(clusterId: string): Promise<readonly InstanceState[]>;
+}

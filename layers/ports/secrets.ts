@@ -1,0 +1,9 @@
+/** Secrets of clusters. Values go from here to Parameter Store and to nothing else. */
+export interface Secrets {
+  /** Creates the parameter, or leaves the one that is there as it is: a password is made once. */
+  ensure(name: string, clusterId: string, makeValue: () => Promise<string>): Promise<void>;
+  /** @throws when there is no such parameter. */
+  read(name: string): Promise<string>;
+  /** Removes every parameter below `path`; none is success. */
+  removeAll(path: string): Promise<void>;
+}

@@ -1,0 +1,106 @@
+import type { Cluster, ClusterNode, ClusterStatus } from "../domain/cluster/cluster.ts";
+import type { Operation, OperationKind, OperationStep } from "../domain/operation/operation.ts";
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+export interface AuditEntry {
+  readonly id: string;
+  readonly clusterId: string;
+  readonly at: string;
+  readonly action: string;
+  readonly principal: string;
+  readonly role: string;
+  readonly sourceAddress: string;
+  readonly requestId: string;
+  readonly operationId: string | null;
+  readonly detail: string;
+}
+
+/** A remembered answer to a mutation. `requestHash` tells the same request from another with the same key. */
+export interface IdempotencyRecord {
+  readonly principal: string;
+  readonly key: string;
+  readonly requestHash: string;
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Epoch seconds; DynamoDB removes it some time later. */
+  readonly expiresAt: number;
+}
+
+/** What is written together when an operation starts. All of it or nothing. */
+export interface OperationStart {
+  readonly operation: Operation;
+  readonly audit: AuditEntry;
+  readonly idempotency: IdempotencyRecord | null;
+}
+
+/**
+ * The state of an environment. Every write that matters is conditional.
+ * Problems thrown: `name-taken`, `operation-in-progress` (its detail names the operation), `not-found`,
+ * `precondition-failed`, `operation-ended`.
+ * A second writer of the same idempotency record gets {@link IdempotencyConflict}.
+ */
+export interface Store {
+  /** Claims the name, writes cluster, operation, audit entry and idempotency record in one transaction. */
+  createCluster(cluster: Cluster, start: OperationStart): Promise<void>;
+  /** Claims the cluster for an operation (sets `activeOperationId` and `status`) in one transaction. */
+  startOperation(
+    start: OperationStart,
+    cluster: { status: ClusterStatus; statusReason: string; expectedGeneration?: number },
+  ): Promise<void>;
+  readIdempotencyRecord(principal: string, key: string): Promise<IdempotencyRecord | null>;
+
+  getCluster(clusterId: string): Promise<Cluster | null>;
+  listClusters(page: { limit: number; cursor: string | null }): Promise<Page<Cluster>>;
+  /** Releases the name, the nodes and the cluster item; audit entries and operations stay. Already gone is success. */
+  removeCluster(clusterId: string): Promise<void>;
+  /** Frees the name for others while the cluster item stays (a failed create). */
+  releaseName(clusterId: string): Promise<void>;
+  updateClusterStatus(clusterId: string, status: ClusterStatus, statusReason: string): Promise<void>;
+
+  /** Writes a node whole; the same node again replaces it. */
+  putNode(clusterId: string, node: ClusterNode): Promise<void>;
+  removeNode(clusterId: string, nodeId: string): Promise<void>;
+
+  getOperation(operationId: string): Promise<Operation | null>;
+  listOperations(page: {
+    limit: number;
+    cursor: string | null;
+    clusterId: string | null;
+  }): Promise<Page<Operation>>;
+  /** `pending` → `running`; an operation that already runs stays as it is. */
+  markOperationRunning(operationId: string): Promise<void>;
+  /** Replaces the step of that name; other steps may be written at the same time. */
+  updateStep(operationId: string, step: OperationStep): Promise<void>;
+  /** Ends the operation and frees the cluster from it, in one transaction. Ended already: no change. */
+  endOperation(
+    operationId: string,
+    end: {
+      state: "succeeded" | "failed" | "cancelled";
+      error?: { code: string; message: string };
+      endedAt: string;
+    },
+  ): Promise<void>;
+  requestCancel(operationId: string, audit: AuditEntry): Promise<Operation>;
+  /** Operations that have not ended, oldest first, for the reconcilers. */
+  listOpenOperations(kind: OperationKind | null): Promise<readonly Operation[]>;
+
+  putAuditEntry(entry: AuditEntry): Promise<void>;
+  listAuditEntries(page: {
+    clusterId: string;
+    limit: number;
+    cursor: string | null;
+  }): Promise<Page<AuditEntry>>;
+}
+
+/** Another call with the same Idempotency-Key was written first: read its record and answer as it did. */
+export class IdempotencyConflict extends Error {
+  constructor(options?: { cause: unknown }) {
+    super("another call with this Idempotency-Key came first", options);
+    this.name = "IdempotencyConflict";
+  }
+}
