@@ -16,7 +16,11 @@ export const environmentSettingsSchema = z.strictObject({
   /** Who may reach a cluster whose spec names no `access.cidrs`. */
   defaultClientCidrs: z.array(z.string()),
   /** The node program: an object in the asset bucket, named by its hash. */
-  nodeProgram: z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+  nodeProgram: z.strictObject({
+    bucket: z.string(),
+    key: z.string(),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  }),
   /** Our SSM document. */
   nodeDocument: z.string(),
   /** Customer key for SecureString parameters and volumes. */
