@@ -1,0 +1,93 @@
+import { randomUUID } from "node:crypto";
+import type { Cluster, Operation } from "@pgherd/layers/domain";
+import type { Environment } from "./environment.ts";
+import { waitFor } from "./wait.ts";
+
+export interface Answer<T> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: T;
+}
+
+/** What a create may take on two busy cores before we call it stuck. */
+const operationTimeoutSeconds = 240;
+
+/** The API as a user calls it: HTTP and nothing else. */
+export class Api {
+  readonly #environment: Environment;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  async call<T>(
+    method: string,
+    path: string,
+    options: { body?: unknown; headers?: Record<string, string>; token?: string | null } = {},
+  ): Promise<Answer<T>> {
+    const { api } = await this.#environment.file();
+    const token = options.token === undefined ? await this.#environment.token() : options.token;
+    const response = await fetch(`${api}${path}`, {
+      method,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(options.body === undefined ? {} : { "content-type": "application/json" }),
+        ...options.headers,
+      },
+      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (text === "" ? undefined : JSON.parse(text)) as T,
+    };
+  }
+
+  get<T>(path: string): Promise<Answer<T>> {
+    return this.call<T>("GET", path);
+  }
+
+  /** Starts a create and returns at the 202. */
+  async create(
+    spec: Record<string, unknown>,
+    idempotencyKey: string = randomUUID(),
+  ): Promise<{ cluster: Cluster; operation: Operation }> {
+    const answer = await this.call<{ cluster: Cluster; operation: Operation }>("POST", "/v1/clusters", {
+      body: spec,
+      headers: { "idempotency-key": idempotencyKey },
+    });
+    if (answer.status !== 202) throw new Error(`POST /v1/clusters: ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+
+  async operation(operationId: string): Promise<Operation> {
+    const answer = await this.get<Operation>(`/v1/operations/${operationId}`);
+    if (answer.status !== 200) throw new Error(`GET operation: ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+
+  /** Waits until the operation ended, however it ended. */
+  operationEnd(operationId: string): Promise<Operation> {
+    return waitFor(`operation ${operationId} ends`, operationTimeoutSeconds, async () => {
+      const operation = await this.operation(operationId);
+      return operation.endedAt === null ? undefined : operation;
+    });
+  }
+
+  /** Creates a cluster and waits until it is available. */
+  async createAvailable(spec: Record<string, unknown>): Promise<Cluster> {
+    const { cluster, operation } = await this.create(spec);
+    const ended = await this.operationEnd(operation.id);
+    if (ended.state !== "succeeded")
+      throw new Error(`create ended ${ended.state}: ${JSON.stringify(ended.error)}`);
+    return (await this.get<Cluster>(`/v1/clusters/${cluster.id}`)).body;
+  }
+
+  /** Deletes a cluster and waits until it is gone. */
+  async remove(clusterId: string): Promise<Operation> {
+    const answer = await this.call<{ operation: Operation }>("DELETE", `/v1/clusters/${clusterId}`);
+    if (answer.status !== 202) throw new Error(`DELETE: ${JSON.stringify(answer.body)}`);
+    return await this.operationEnd(answer.body.operation.id);
+  }
+}

@@ -1,0 +1,37 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+import { Environment } from "./environment.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    stateDirectory: string;
+    cacheDirectory: string;
+    startOutput: string;
+  }
+}
+
+/**
+ * One environment for all promises on real machines, made as the README says: `npm start`.
+ * What a test breaks it heals, or it makes a cluster (or an environment) of its own.
+ */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const stateDirectory = await mkdtemp(join(tmpdir(), "pgherd-e2e-"));
+  const cacheDirectory = process.env["PGHERD_CACHE_DIR"] ?? "/var/cache/pgherd";
+  const environment = new Environment(stateDirectory, cacheDirectory);
+  const teardown = async () => {
+    await environment.npm("destroy");
+    await rm(stateDirectory, { recursive: true, force: true });
+  };
+  try {
+    const startOutput = await environment.npm("start");
+    project.provide("stateDirectory", stateDirectory);
+    project.provide("cacheDirectory", cacheDirectory);
+    project.provide("startOutput", startOutput);
+  } catch (error) {
+    await teardown();
+    throw error;
+  }
+  return teardown;
+}

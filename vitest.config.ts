@@ -1,0 +1,52 @@
+import { defineConfig } from "vitest/config";
+
+/** A unit test that needs longer than this waits for something it should not know of. */
+const unitTimeoutMs = 20_000;
+/** Workflow tests replay a whole create once per checkpoint. */
+const workflowTimeoutMs = 240_000;
+/** A synth of every stage takes seconds; two cores may be busy with something else. */
+const infraTimeoutMs = 120_000;
+/** Longest single promise on real machines: a cluster created, broken, healed and deleted on two busy cores. */
+const e2eTimeoutMs = 300_000;
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: unitTimeoutMs } },
+      {
+        test: {
+          name: "api",
+          include: ["test/api/**/*.test.ts"],
+          testTimeout: unitTimeoutMs,
+          hookTimeout: unitTimeoutMs * 3,
+        },
+      },
+      {
+        test: {
+          name: "workflows",
+          include: ["test/workflows/**/*.test.ts"],
+          testTimeout: workflowTimeoutMs,
+          hookTimeout: workflowTimeoutMs,
+        },
+      },
+      {
+        test: {
+          name: "infra",
+          include: ["test/infra/**/*.test.ts"],
+          testTimeout: infraTimeoutMs,
+          hookTimeout: infraTimeoutMs,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          globalSetup: ["test/e2e/support/setup.ts"],
+          testTimeout: e2eTimeoutMs,
+          hookTimeout: e2eTimeoutMs,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
