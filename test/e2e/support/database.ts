@@ -1,0 +1,96 @@
+import { execFile } from "node:child_process";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import type { Api } from "./api.ts";
+import type { Environment } from "./environment.ts";
+
+const run = promisify(execFile);
+
+/** One statement through a proxy that may be looking for the new leader. */
+const statementTimeoutMs = 20_000;
+const connectTimeoutSeconds = "2";
+
+export type EndpointName = "readWrite" | "readOnly" | "any" | "pooled";
+export type UserName = "admin" | "client";
+
+export interface Connection {
+  readonly database: string;
+  readonly caCertificate: string;
+  readonly users: Record<UserName, { name: string; passwordParameter: string }>;
+  readonly endpoints: Record<EndpointName, { hosts: string[]; port: number; uri: string }>;
+}
+
+/** SSM client of the environment's operator. */
+export async function ssmClient(environment: Environment): Promise<SSMClient> {
+  const variables = await environment.awsVariables();
+  return new SSMClient({
+    endpoint: variables["AWS_ENDPOINT_URL_SSM"] ?? variables["AWS_ENDPOINT_URL"] ?? "",
+    region: variables["AWS_REGION"] ?? "",
+    credentials: {
+      accessKeyId: variables["AWS_ACCESS_KEY_ID"] ?? "",
+      secretAccessKey: variables["AWS_SECRET_ACCESS_KEY"] ?? "",
+    },
+  });
+}
+
+/** A cluster as a user of PostgreSQL sees it: what GET connection says, the passwords it names, and psql. */
+export class Database implements AsyncDisposable {
+  readonly connection: Connection;
+  readonly #directory: string;
+
+  private constructor(connection: Connection, directory: string) {
+    this.connection = connection;
+    this.#directory = directory;
+  }
+
+  static async of(environment: Environment, api: Api, clusterId: string): Promise<Database> {
+    const { body } = await api.get<Connection>(`/v1/clusters/${clusterId}/connection`);
+    const directory = await mkdtemp(join(tmpdir(), "pgherd-psql-"));
+    await writeFile(join(directory, "ca.pem"), body.caCertificate);
+    const ssm = await ssmClient(environment);
+    const lines: string[] = [];
+    for (const user of Object.values(body.users)) {
+      const answer = await ssm.send(
+        new GetParameterCommand({ Name: user.passwordParameter, WithDecryption: true }),
+      );
+      lines.push(`*:*:*:${user.name}:${answer.Parameter?.Value ?? ""}`);
+    }
+    ssm.destroy();
+    await writeFile(join(directory, "passfile"), `${lines.join("\n")}\n`);
+    await chmod(join(directory, "passfile"), 0o600);
+    return new Database(body, directory);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Runs SQL by psql as `user` through `endpoint`; returns unaligned rows. Rejects with psql's words. */
+  sql(endpoint: EndpointName, user: UserName, statement: string): Promise<string> {
+    return this.psql(this.uri(endpoint, user), statement);
+  }
+
+  uri(endpoint: EndpointName, user: string): string {
+    return this.connection.endpoints[endpoint].uri.replace(/^postgresql:\/\/[^@]*@/, `postgresql://${user}@`);
+  }
+
+  async psql(uri: string, statement: string): Promise<string> {
+    const { stdout } = await run(
+      "psql",
+      ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement, uri],
+      {
+        env: {
+          ...process.env,
+          PGSSLROOTCERT: join(this.#directory, "ca.pem"),
+          PGPASSFILE: join(this.#directory, "passfile"),
+          PGCONNECT_TIMEOUT: connectTimeoutSeconds,
+        },
+        timeout: statementTimeoutMs,
+      },
+    );
+    return stdout.trim();
+  }
+}
