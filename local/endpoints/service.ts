@@ -20,6 +20,16 @@ export class ServiceError extends Error {
   }
 }
 
+/** A {@link ServiceError} with the error it comes from. */
+export function serviceError(fields: {
+  code: string;
+  message: string;
+  statusCode?: number;
+  cause: unknown;
+}): ServiceError {
+  return new ServiceError(fields.code, fields.message, fields.statusCode ?? 400, { cause: fields.cause });
+}
+
 /**
  * One AWS service. The server decodes the wire protocol to `input` and encodes what `call` returns.
  * EC2 (Query): input is nested from `Filter.1.Name` to `{Filter: [{Name}]}` (all leaves strings); the output is the
