@@ -1,0 +1,219 @@
+import { createHash } from "node:crypto";
+import { access, mkdir, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { type BuildOptions, build as bundle, type Metafile, type OutputFile } from "esbuild";
+import { discoverFunctions, type FunctionSource, type LayersPackage, readLayersPackage } from "./tree.ts";
+import { withoutZodLocales } from "./zod-locales.ts";
+
+/**
+ * What deploys, below one directory:
+ *
+ *     functions/<name>/index.mjs                           one bundle per function; `@pgherd/layers/*` stays outside
+ *     layer/nodejs/node_modules/@pgherd/layers/…           the Lambda layer, with its own package.json
+ *     node/pgherd-node.mjs, node/run                       node program and the loader that the node image holds
+ *     maps/…                                               source maps of all of it; never shipped
+ *
+ * The same sources give the same bytes, so that an unchanged function keeps its asset hash and its version.
+ */
+export const repositoryRoot = fileURLToPath(new URL("../..", import.meta.url));
+export const defaultBuildDirectory = path.join(repositoryRoot, "dist");
+
+/** Lambda's newest Node.js runtime. */
+const lambdaTarget = "node24";
+/** Debian 13's package `nodejs`. */
+const nodeImageTarget = "node20";
+
+const layerFolder = "layer/nodejs/node_modules/@pgherd/layers";
+
+export interface BuildOutput {
+  readonly directory: string;
+  readonly functions: readonly FunctionSource[];
+  /** The node program's own hash: commands name it, nodes check it. */
+  readonly nodeProgramSha256: string;
+  /** Output file (relative to the directory) → bytes and what is in it, for measurements and tests. */
+  readonly files: Readonly<Record<string, BuiltFile>>;
+}
+
+export interface BuiltFile {
+  readonly bytes: number;
+  /** Sources (relative to the repository) → bytes of the output that they became. */
+  readonly sources: Readonly<Record<string, number>>;
+}
+
+interface Part {
+  readonly outputs: readonly OutputFile[];
+  readonly metafile: Metafile;
+}
+
+export async function build(
+  options: { readonly root?: string; readonly directory?: string } = {},
+): Promise<BuildOutput> {
+  const root = options.root ?? repositoryRoot;
+  const directory = options.directory ?? path.join(root, "dist");
+  const functions = await discoverFunctions(root);
+  const layers = await readLayersPackage(root);
+  await checkEntriesExist(root, layers);
+  const parts = await Promise.all([
+    bundleFunctions(root, directory, functions),
+    bundleLayer(root, directory, layers),
+    bundleNodeProgram(root, directory),
+    bundleNodeLoader(root, directory),
+  ]);
+  await rm(directory, { recursive: true, force: true });
+  const outputs = parts.flatMap((part) => part.outputs);
+  await Promise.all(outputs.map((output) => writeOutput(directory, output)));
+  await writeFile(path.join(directory, layerFolder, "package.json"), layerPackageJson(layers));
+  return {
+    directory,
+    functions,
+    nodeProgramSha256: sha256(findOutput(outputs, path.join(directory, "node/pgherd-node.mjs"))),
+    files: describeFiles(root, directory, parts),
+  };
+}
+
+const common = {
+  bundle: true,
+  write: false,
+  metafile: true,
+  platform: "node",
+  format: "esm",
+  /** Some packages keep CommonJS in `main` and ES modules in `module`; ES modules start faster and shake better. */
+  mainFields: ["module", "main"],
+  minify: true,
+  /** Logs show class and function names. */
+  keepNames: true,
+  sourcemap: "external",
+  legalComments: "none",
+  logLevel: "silent",
+} as const satisfies BuildOptions;
+
+function bundleFunctions(
+  root: string,
+  directory: string,
+  functions: readonly FunctionSource[],
+): Promise<Part> {
+  return run({
+    ...common,
+    absWorkingDir: root,
+    entryPoints: functions.map(({ name, entry }) => ({
+      in: path.join(root, entry),
+      out: `functions/${name}/index`,
+    })),
+    outdir: directory,
+    outExtension: { ".js": ".mjs" },
+    target: lambdaTarget,
+    external: ["@pgherd/layers/*"],
+  });
+}
+
+function bundleLayer(root: string, directory: string, layers: LayersPackage): Promise<Part> {
+  return run({
+    ...common,
+    absWorkingDir: root,
+    entryPoints: Object.values(layers.exports).map((source) => ({
+      in: path.join(root, "layers", source),
+      out: stripExtension(source),
+    })),
+    outdir: path.join(directory, layerFolder),
+    splitting: true,
+    chunkNames: "chunks/[hash]",
+    target: lambdaTarget,
+  });
+}
+
+function bundleNodeProgram(root: string, directory: string): Promise<Part> {
+  return run({
+    ...common,
+    absWorkingDir: root,
+    entryPoints: [{ in: path.join(root, "layers/node/main.ts"), out: "node/pgherd-node" }],
+    outdir: directory,
+    outExtension: { ".js": ".mjs" },
+    target: nodeImageTarget,
+  });
+}
+
+/** One executable file without an extension, which Node.js takes for CommonJS. */
+function bundleNodeLoader(root: string, directory: string): Promise<Part> {
+  return run({
+    ...common,
+    absWorkingDir: root,
+    entryPoints: [path.join(root, "layers/node/loader.ts")],
+    outfile: path.join(directory, "node/run"),
+    format: "cjs",
+    minify: false,
+    target: nodeImageTarget,
+    banner: { js: "#!/usr/bin/env node" },
+  });
+}
+
+async function run(options: BuildOptions & { write: false; metafile: true }): Promise<Part> {
+  const result = await bundle({ ...options, plugins: [withoutZodLocales] });
+  return { outputs: result.outputFiles, metafile: result.metafile };
+}
+
+async function writeOutput(directory: string, output: OutputFile): Promise<void> {
+  const file = output.path.endsWith(".map")
+    ? path.join(directory, "maps", path.relative(directory, output.path))
+    : output.path;
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, output.contents, { mode: path.basename(file) === "run" ? 0o755 : 0o644 });
+}
+
+function layerPackageJson(layers: LayersPackage): string {
+  const built = Object.entries(layers.exports).map(([name, source]) => [
+    name,
+    `${stripExtension(source)}.js`,
+  ]);
+  const content = {
+    name: "@pgherd/layers",
+    version: layers.version,
+    type: "module",
+    exports: Object.fromEntries(built),
+  };
+  return `${JSON.stringify(content, null, 2)}\n`;
+}
+
+async function checkEntriesExist(root: string, layers: LayersPackage): Promise<void> {
+  for (const [name, source] of Object.entries(layers.exports)) {
+    await access(path.join(root, "layers", source)).catch((error: unknown) => {
+      throw new Error(
+        `layers/package.json exports ${name} from ${source}, which is not there: write it, or take the export out`,
+        { cause: error },
+      );
+    });
+  }
+}
+
+function describeFiles(root: string, directory: string, parts: readonly Part[]): BuildOutput["files"] {
+  const files: Record<string, BuiltFile> = {};
+  for (const { metafile } of parts) {
+    for (const [output, description] of Object.entries(metafile.outputs)) {
+      if (!output.endsWith(".map")) {
+        files[path.relative(directory, path.resolve(root, output))] = {
+          bytes: description.bytes,
+          sources: Object.fromEntries(
+            Object.entries(description.inputs).map(([source, { bytesInOutput }]) => [source, bytesInOutput]),
+          ),
+        };
+      }
+    }
+  }
+  return files;
+}
+
+function findOutput(outputs: readonly OutputFile[], file: string): Uint8Array {
+  const output = outputs.find((candidate) => candidate.path === file);
+  if (output === undefined) {
+    throw new Error(`esbuild wrote no ${file}`);
+  }
+  return output.contents;
+}
+
+function sha256(content: Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+function stripExtension(file: string): string {
+  return file.replace(/\.ts$/, "");
+}

@@ -1,0 +1,21 @@
+import type { EnvironmentConfig } from "./schema.ts";
+
+export const stagingConfig: EnvironmentConfig = {
+  name: "staging",
+  deployer: "cloudformation",
+  region: "eu-central-1",
+  architecture: "arm64",
+  network: {
+    kind: "new",
+    cidr: "10.21.0.0/16",
+    zones: ["eu-central-1a", "eu-central-1b", "eu-central-1c"],
+    egress: "endpoints",
+  },
+  access: { kind: "iam", principals: {} },
+  defaultClientCidrs: ["10.21.0.0/16"],
+  nodeImage: "resolve:ssm:/pgherd/staging/node-image",
+  defaultInstanceType: "m7g.large",
+  defaultDeletionProtection: true,
+  keepData: true,
+  logRetentionDays: 30,
+};

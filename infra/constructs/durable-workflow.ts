@@ -1,0 +1,47 @@
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { Grant, type IGrantable, type IPrincipal } from "aws-cdk-lib/aws-iam";
+import { Construct } from "constructs";
+import type { FunctionSource } from "../build/tree.ts";
+import { ControlPlaneFunction, type FunctionEnvironment } from "./control-plane-function.ts";
+
+/** Lambda's own limit for one invocation; a workflow suspends and goes on in another one. */
+const invocationTimeout = Duration.minutes(15);
+/** No operation of today takes longer than minutes; a stuck one ends by itself. */
+const executionTimeout = Duration.hours(6);
+/** For the history of an execution in the console; operations themselves stay in the table. */
+const historyRetention = Duration.days(30);
+const memoryMiB = 512;
+
+/**
+ * The code of an operation as a durable function. It is started by its alias; an execution stays on the version that
+ * it began with, so no deployment removes a version.
+ */
+export class DurableWorkflow extends Construct implements IGrantable {
+  readonly aliasArn: string;
+  readonly grantPrincipal: IPrincipal;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    props: { readonly environment: FunctionEnvironment; readonly source: FunctionSource },
+  ) {
+    super(scope, id);
+    const { environment, source } = props;
+    const workflow = new ControlPlaneFunction(this, "Workflow", {
+      environment,
+      source,
+      description: `Workflow ${source.name}`,
+      timeout: invocationTimeout,
+      memoryMiB,
+      durable: { executionTimeout, retentionPeriod: historyRetention },
+    });
+    this.grantPrincipal = workflow.grantPrincipal;
+    workflow.function.currentVersion.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    this.aliasArn = workflow.function.addAlias("live").functionArn;
+  }
+
+  /** Starts operations through the alias; a version or the function itself cannot be invoked. */
+  grantStart(grantee: IGrantable): void {
+    Grant.addToPrincipal({ grantee, actions: ["lambda:InvokeFunction"], resourceArns: [this.aliasArn] });
+  }
+}

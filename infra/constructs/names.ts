@@ -1,0 +1,42 @@
+import { Stack } from "aws-cdk-lib";
+import type { Construct } from "constructs";
+import { tagNames } from "../../layers/domain/cluster/names.ts";
+
+/** Names carry the environment, so that two environments fit in one account and region. */
+export function resourceName(environment: string, name: string): string {
+  return `pgherd-${environment}-${name}`;
+}
+
+/** Log groups are found by people: their names stay the same when everything else is deployed anew. */
+export function logGroupName(environment: string, name: string): string {
+  return `/pgherd/${environment}/${name}`;
+}
+
+/** Everything of the clusters of an environment in Parameter Store: `/pgherd/<environment>/<clusterId>/…`. */
+export function clusterParametersArn(scope: Construct, environment: string, below = "*"): string {
+  return Stack.of(scope).formatArn({
+    service: "ssm",
+    resource: "parameter",
+    resourceName: `pgherd/${environment}/clu_*/${below}`,
+  });
+}
+
+/** Only what the environment made for a cluster: not its endpoints, not another environment's, not other people's. */
+export function clusterResource(environment: string): Record<string, Record<string, string>> {
+  return {
+    StringEquals: { [`aws:ResourceTag/${tagNames.environment}`]: environment },
+    StringLike: { [`aws:ResourceTag/${tagNames.cluster}`]: "clu_*" },
+  };
+}
+
+/** Whatever is made must say at once which environment and cluster it belongs to. */
+export function clusterRequest(environment: string): Record<string, Record<string, string>> {
+  return {
+    StringEquals: { [`aws:RequestTag/${tagNames.environment}`]: environment },
+    StringLike: { [`aws:RequestTag/${tagNames.cluster}`]: "clu_*" },
+  };
+}
+
+export function ec2Arn(scope: Construct, resource: string, resourceName = "*"): string {
+  return Stack.of(scope).formatArn({ service: "ec2", resource, resourceName });
+}

@@ -1,0 +1,41 @@
+import { Duration } from "aws-cdk-lib";
+import { Rule, Schedule } from "aws-cdk-lib/aws-events";
+import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
+import type { IGrantable, IPrincipal } from "aws-cdk-lib/aws-iam";
+import { Construct } from "constructs";
+import type { FunctionSource } from "../build/tree.ts";
+import { ControlPlaneFunction, type FunctionEnvironment } from "./control-plane-function.ts";
+
+/** Less than the shortest period, so that two runs of one reconciler do not overlap. */
+const timeout = Duration.seconds(50);
+const memoryMiB = 512;
+
+/** A timer that compares intent with reality; takes no input. */
+export class Reconciler extends Construct implements IGrantable {
+  readonly grantPrincipal: IPrincipal;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    props: {
+      readonly environment: FunctionEnvironment;
+      readonly source: FunctionSource;
+      readonly every: Duration;
+    },
+  ) {
+    super(scope, id);
+    const reconciler = new ControlPlaneFunction(this, "Reconciler", {
+      environment: props.environment,
+      source: props.source,
+      description: `Reconciler ${props.source.name}`,
+      timeout,
+      memoryMiB,
+    });
+    this.grantPrincipal = reconciler.grantPrincipal;
+    new Rule(this, "Timer", {
+      description: `Runs pgherd's reconciler ${props.source.name}`,
+      schedule: Schedule.rate(props.every),
+      targets: [new LambdaFunction(reconciler.function, { retryAttempts: 0 })],
+    });
+  }
+}

@@ -1,0 +1,193 @@
+import path from "node:path";
+import { Duration, type StackProps } from "aws-cdk-lib";
+import { Architecture, Code, LayerVersion, Runtime } from "aws-cdk-lib/aws-lambda";
+import { Asset } from "aws-cdk-lib/aws-s3-assets";
+import type { Construct } from "constructs";
+import type { EnvironmentSettings } from "../../layers/domain/environment.ts";
+import { type OperationKind, operationKindSchema } from "../../layers/domain/operation/operation.ts";
+import type { BuildOutput } from "../build/build.ts";
+import type { FunctionSource } from "../build/tree.ts";
+import type { EnvironmentConfig } from "../config/schema.ts";
+import { ClusterSecrets } from "../constructs/cluster-secrets.ts";
+import { ControlPlaneFunction, type FunctionEnvironment } from "../constructs/control-plane-function.ts";
+import { DurableWorkflow } from "../constructs/durable-workflow.ts";
+import { EnvironmentApi } from "../constructs/environment-api.ts";
+import { NodeDocument } from "../constructs/node-document.ts";
+import { NodeFleet } from "../constructs/node-fleet.ts";
+import { NodeLaunchTemplate } from "../constructs/node-launch-template.ts";
+import { Reconciler } from "../constructs/reconciler.ts";
+import type { DataStack } from "./data.ts";
+import { EnvironmentStack } from "./environment-stack.ts";
+import type { NodesStack } from "./nodes.ts";
+
+interface Ground {
+  readonly config: EnvironmentConfig;
+  readonly build: BuildOutput;
+  readonly data: DataStack;
+  readonly nodes: NodesStack;
+}
+
+/** An answer that takes longer is lost: API Gateway gives up after 30 s. */
+const apiTimeout = Duration.seconds(29);
+/** About half a processor: start and answers in tens of milliseconds. */
+const apiMemoryMiB = 1024;
+
+/** What runs: it can be thrown away and deployed again while clusters keep serving. */
+export class ControlPlaneStack extends EnvironmentStack {
+  readonly #ground: Ground;
+  readonly #document: NodeDocument;
+  readonly #fleet: NodeFleet;
+  readonly #secrets: ClusterSecrets;
+
+  constructor(scope: Construct, ground: Ground, props: StackProps) {
+    const { config, build, data, nodes } = ground;
+    super(scope, "ControlPlane", config, {
+      ...props,
+      description: "pgherd: API, workflows, reconcilers. Holds no data",
+    });
+    // Functions write to its log groups, which they know by name.
+    this.addStackDependency(data);
+    this.#ground = ground;
+    this.#document = new NodeDocument(this, "NodeDocument", { environment: config.name });
+    const launchTemplate = new NodeLaunchTemplate(this, "NodeLaunchTemplate", {
+      environment: config.name,
+      imageId: config.nodeImage,
+      instanceProfileArn: nodes.identity.instanceProfileArn,
+      keyArn: data.key.keyArn,
+      defaultInstanceType: config.defaultInstanceType,
+    });
+    this.#fleet = new NodeFleet(this, "NodeFleet", {
+      environment: config.name,
+      network: nodes.network,
+      identity: nodes.identity,
+      key: data.key,
+      launchTemplate,
+      nodeImage: config.nodeImage,
+    });
+    this.#secrets = new ClusterSecrets(this, "ClusterSecrets", { environment: config.name, key: data.key });
+
+    const environment = this.#functionEnvironment(launchTemplate.launchTemplateId);
+    const workflows = this.#addWorkflows(environment);
+    const starting: FunctionEnvironment = {
+      ...environment,
+      settings: {
+        ...environment.settings,
+        workflows: Object.fromEntries([...workflows].map(([kind, workflow]) => [kind, workflow.aliasArn])),
+      },
+    };
+    this.#addApi(starting, workflows);
+    this.#addReconcilers(starting, workflows);
+    if (build.functions.some((source) => source.kind === "schedule")) {
+      throw new Error(
+        "functions/schedules has a function, and nothing in infra/stacks/control-plane.ts starts it",
+      );
+    }
+  }
+
+  #functionEnvironment(launchTemplateId: string): FunctionEnvironment {
+    const { config, build, data, nodes } = this.#ground;
+    const architecture = config.architecture === "arm64" ? Architecture.ARM_64 : Architecture.X86_64;
+    const layer = new LayerVersion(this, "Layer", {
+      description: "@pgherd/layers: what functions share",
+      code: Code.fromAsset(path.join(build.directory, "layer")),
+      compatibleRuntimes: [Runtime.NODEJS_24_X],
+      compatibleArchitectures: [architecture],
+    });
+    const program = new Asset(this, "NodeProgram", {
+      path: path.join(build.directory, "node/pgherd-node.mjs"),
+    });
+    const settings: EnvironmentSettings = {
+      environment: config.name,
+      vpcId: nodes.network.vpcId,
+      subnets: { ...nodes.network.subnets },
+      launchTemplateId,
+      defaultInstanceType: config.defaultInstanceType,
+      defaultDeletionProtection: config.defaultDeletionProtection,
+      defaultClientCidrs: config.defaultClientCidrs,
+      nodeProgram: {
+        bucket: program.s3BucketName,
+        key: program.s3ObjectKey,
+        sha256: build.nodeProgramSha256,
+      },
+      nodeDocument: this.#document.name,
+      keyId: data.key.keyArn,
+      workflows: {},
+      principals: config.access.kind === "iam" ? config.access.principals : {},
+    };
+    return { name: config.name, build, layer, architecture, tableName: data.table.tableName, settings };
+  }
+
+  #addWorkflows(environment: FunctionEnvironment): ReadonlyMap<OperationKind, DurableWorkflow> {
+    const workflows = new Map<OperationKind, DurableWorkflow>();
+    for (const source of environment.build.functions.filter(({ kind }) => kind === "workflow")) {
+      const kind = operationKindSchema.parse(source.name);
+      const workflow = new DurableWorkflow(this, constructId(source), { environment, source });
+      this.#ground.data.table.grantReadWriteItems(workflow);
+      this.#grantOperation(kind, workflow);
+      workflows.set(kind, workflow);
+    }
+    return workflows;
+  }
+
+  /** What each operation does to the world. */
+  #grantOperation(kind: OperationKind, workflow: DurableWorkflow): void {
+    switch (kind) {
+      case "create-cluster":
+        this.#fleet.grantMakeNodes(workflow);
+        this.#secrets.grantMakeAndRead(workflow);
+        this.#secrets.grantRemove(workflow);
+        this.#document.grantRunCommands(workflow);
+        return;
+      case "delete-cluster":
+        this.#fleet.grantRemoveNodes(workflow);
+        this.#secrets.grantRemove(workflow);
+        return;
+    }
+  }
+
+  #addApi(environment: FunctionEnvironment, workflows: ReadonlyMap<OperationKind, DurableWorkflow>): void {
+    const source = environment.build.functions.find(({ kind }) => kind === "api");
+    if (source === undefined) {
+      throw new Error("functions/api/index.ts is not there: without it an environment has no API");
+    }
+    const handler = new ControlPlaneFunction(this, "ApiFunction", {
+      environment,
+      source,
+      description: "pgherd's HTTP API",
+      timeout: apiTimeout,
+      memoryMiB: apiMemoryMiB,
+    });
+    this.#ground.data.table.grantReadWriteItems(handler);
+    // Topology is asked of a node when it is asked for.
+    this.#document.grantRunCommands(handler);
+    for (const workflow of workflows.values()) {
+      workflow.grantStart(handler);
+    }
+    const { name, access } = this.#ground.config;
+    new EnvironmentApi(this, "Api", { environment: name, access, handler });
+  }
+
+  #addReconcilers(
+    environment: FunctionEnvironment,
+    workflows: ReadonlyMap<OperationKind, DurableWorkflow>,
+  ): void {
+    for (const source of environment.build.functions.filter(({ kind }) => kind === "reconciler")) {
+      const reconciler = new Reconciler(this, constructId(source), {
+        environment,
+        source,
+        every: Duration.minutes(1),
+      });
+      this.#ground.data.table.grantReadWriteItems(reconciler);
+      for (const workflow of workflows.values()) {
+        workflow.grantStart(reconciler);
+      }
+    }
+  }
+}
+
+/** create-cluster → CreateCluster */
+function constructId(source: FunctionSource): string {
+  return source.name.replace(/(^|-)([a-z])/g, (_match, _hyphen: string, letter: string) =>
+    letter.toUpperCase(),
+  );
+}
