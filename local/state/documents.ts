@@ -1,4 +1,4 @@
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 
 /**
  * The state of the local endpoints: JSON documents in collections, one SQLite file, durable at every write,
@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite";
  */
 export class Documents {
   readonly #database: DatabaseSync;
+  readonly #statements: Statements;
 
   /** @param path file of the database; `:memory:` keeps it in memory. */
   constructor(path: string) {
@@ -16,10 +17,11 @@ export class Documents {
     this.#database.exec(
       "CREATE TABLE IF NOT EXISTS documents (collection TEXT, id TEXT, body TEXT NOT NULL, PRIMARY KEY (collection, id)) WITHOUT ROWID",
     );
+    this.#statements = prepare(this.#database);
   }
 
   collection<T>(name: string): Collection<T> {
-    return new Collection<T>(this.#database, name);
+    return new Collection<T>(this.#statements, name);
   }
 
   /** All writes of `work` or none. `work` must not await. */
@@ -40,37 +42,68 @@ export class Documents {
   }
 }
 
+interface Statements {
+  readonly get: StatementSync;
+  readonly put: StatementSync;
+  readonly delete: StatementSync;
+  readonly list: StatementSync;
+  readonly listFrom: StatementSync;
+  readonly count: StatementSync;
+}
+
+function prepare(database: DatabaseSync): Statements {
+  return {
+    get: database.prepare("SELECT body FROM documents WHERE collection = ? AND id = ?"),
+    put: database.prepare("INSERT OR REPLACE INTO documents (collection, id, body) VALUES (?, ?, ?)"),
+    delete: database.prepare("DELETE FROM documents WHERE collection = ? AND id = ?"),
+    list: database.prepare("SELECT body FROM documents WHERE collection = ? ORDER BY id"),
+    listFrom: database.prepare(
+      "SELECT body FROM documents WHERE collection = ? AND id >= ? AND id < ? ORDER BY id",
+    ),
+    count: database.prepare("SELECT count(*) AS count FROM documents WHERE collection = ?"),
+  };
+}
+
+/** Sorts after every character of an id. */
+const afterEveryId = "\u{10ffff}";
+
 /** Documents of one kind, listed in the order of their ids. */
 export class Collection<T> {
-  readonly #database: DatabaseSync;
+  readonly #statements: Statements;
   readonly #name: string;
 
-  constructor(database: DatabaseSync, name: string) {
-    this.#database = database;
+  constructor(statements: Statements, name: string) {
+    this.#statements = statements;
     this.#name = name;
   }
 
   get(id: string): T | undefined {
-    const row = this.#database
-      .prepare("SELECT body FROM documents WHERE collection = ? AND id = ?")
-      .get(this.#name, id);
+    const row = this.#statements.get.get(this.#name, id);
     return row === undefined ? undefined : (JSON.parse(String(row["body"])) as T);
   }
 
   put(id: string, value: T): void {
-    this.#database
-      .prepare("INSERT OR REPLACE INTO documents (collection, id, body) VALUES (?, ?, ?)")
-      .run(this.#name, id, JSON.stringify(value));
+    this.#statements.put.run(this.#name, id, JSON.stringify(value));
   }
 
   delete(id: string): void {
-    this.#database.prepare("DELETE FROM documents WHERE collection = ? AND id = ?").run(this.#name, id);
+    this.#statements.delete.run(this.#name, id);
   }
 
   list(): T[] {
-    return this.#database
-      .prepare("SELECT body FROM documents WHERE collection = ? ORDER BY id")
-      .all(this.#name)
-      .map((row) => JSON.parse(String(row["body"])) as T);
+    return parseRows(this.#statements.list.all(this.#name));
   }
+
+  /** Documents whose id begins with `prefix`. */
+  listFrom(prefix: string): T[] {
+    return parseRows(this.#statements.listFrom.all(this.#name, prefix, prefix + afterEveryId));
+  }
+
+  count(): number {
+    return Number(this.#statements.count.get(this.#name)?.["count"] ?? 0);
+  }
+}
+
+function parseRows<T>(rows: readonly Record<string, unknown>[]): T[] {
+  return rows.map((row) => JSON.parse(String(row["body"])) as T);
 }
