@@ -41,8 +41,6 @@ export class ClusterTable extends Construct {
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
         "dynamodb:DeleteItem",
-        "dynamodb:ConditionCheckItem",
-        "dynamodb:BatchWriteItem",
       ],
       resourceArns: [this.#table.tableArn],
     });
