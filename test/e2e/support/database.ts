@@ -3,8 +3,9 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { GetParameterCommand } from "@aws-sdk/client-ssm";
 import type { Api } from "./api.ts";
+import { ssmClient } from "./aws.ts";
 import type { Environment } from "./environment.ts";
 
 const run = promisify(execFile);
@@ -21,19 +22,6 @@ export interface Connection {
   readonly caCertificate: string;
   readonly users: Record<UserName, { name: string; passwordParameter: string }>;
   readonly endpoints: Record<EndpointName, { hosts: string[]; port: number; uri: string }>;
-}
-
-/** SSM client of the environment's operator. */
-export async function ssmClient(environment: Environment): Promise<SSMClient> {
-  const variables = await environment.awsVariables();
-  return new SSMClient({
-    endpoint: variables["AWS_ENDPOINT_URL_SSM"] ?? variables["AWS_ENDPOINT_URL"] ?? "",
-    region: variables["AWS_REGION"] ?? "",
-    credentials: {
-      accessKeyId: variables["AWS_ACCESS_KEY_ID"] ?? "",
-      secretAccessKey: variables["AWS_SECRET_ACCESS_KEY"] ?? "",
-    },
-  });
 }
 
 /** A cluster as a user of PostgreSQL sees it: what GET connection says, the passwords it names, and psql. */

@@ -1,0 +1,36 @@
+import { EC2Client } from "@aws-sdk/client-ec2";
+import { SSMClient } from "@aws-sdk/client-ssm";
+import type { Environment } from "./environment.ts";
+
+/** How any AWS client speaks to the environment: with the variables of aws.env. */
+export async function awsSettings(
+  environment: Environment,
+  service: "DYNAMODB" | "EC2" | "SSM",
+): Promise<{
+  endpoint: string;
+  region: string;
+  credentials: { accessKeyId: string; secretAccessKey: string };
+}> {
+  const variables = await environment.awsVariables();
+  const variable = (name: string): string => {
+    const value = variables[name];
+    if (value === undefined) throw new Error(`aws.env has no ${name}`);
+    return value;
+  };
+  return {
+    endpoint: variables[`AWS_ENDPOINT_URL_${service}`] ?? variable("AWS_ENDPOINT_URL"),
+    region: variable("AWS_REGION"),
+    credentials: {
+      accessKeyId: variable("AWS_ACCESS_KEY_ID"),
+      secretAccessKey: variable("AWS_SECRET_ACCESS_KEY"),
+    },
+  };
+}
+
+export async function ec2Client(environment: Environment): Promise<EC2Client> {
+  return new EC2Client(await awsSettings(environment, "EC2"));
+}
+
+export async function ssmClient(environment: Environment): Promise<SSMClient> {
+  return new SSMClient(await awsSettings(environment, "SSM"));
+}

@@ -1,0 +1,70 @@
+import { execFile } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+/** A journal of a machine that ran for an hour. */
+const outputBytesMax = 256 * 1024 * 1024;
+
+export interface MachineProcess {
+  readonly pid: number;
+  readonly parentPid: number;
+  readonly argv: readonly string[];
+}
+
+async function readProcess(pid: number, address: string): Promise<MachineProcess | undefined> {
+  try {
+    const routes = await readFile(`/proc/${pid}/net/fib_trie`, "utf8");
+    if (!routes.includes(`|-- ${address}\n           /32 host LOCAL`)) return undefined;
+    const [cmdline, status] = await Promise.all([
+      readFile(`/proc/${pid}/cmdline`, "utf8"),
+      readFile(`/proc/${pid}/status`, "utf8"),
+    ]);
+    return {
+      pid,
+      parentPid: Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]),
+      argv: cmdline.split("\0").filter((word) => word !== ""),
+    };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ESRCH" || code === "EINVAL") return undefined; // it ended meanwhile
+    throw error;
+  }
+}
+
+/** Every process whose network has `address` as its own: the processes of that node's machine. */
+export async function processesAt(address: string): Promise<MachineProcess[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await Promise.all(pids.map((pid) => readProcess(pid, address)));
+  return found.filter((process) => process !== undefined);
+}
+
+/** PostgreSQL's first process on the node, which all others die with. */
+export async function postmasterAt(address: string): Promise<MachineProcess> {
+  const all = await processesAt(address);
+  const postmaster = all.find(({ argv }) => /\/postgres$/.test(argv[0] ?? "") && argv.includes("-D"));
+  if (postmaster === undefined) throw new Error(`PostgreSQL does not run at ${address}`);
+  return postmaster;
+}
+
+/** The machine's PID 1: killing it pulls the plug. */
+export async function initAt(address: string): Promise<MachineProcess> {
+  const all = await processesAt(address);
+  const pids = new Set(all.map(({ pid }) => pid));
+  const init = all.find(({ pid, parentPid, argv }) => {
+    const outside = !pids.has(parentPid);
+    return outside && /systemd|init/.test(argv[0] ?? "") && pid > 1;
+  });
+  if (init === undefined) throw new Error(`no machine runs at ${address}`);
+  return init;
+}
+
+/** Runs a program inside the machine as root would on its console. */
+export async function onMachine(address: string, argv: readonly string[]): Promise<string> {
+  const init = await initAt(address);
+  const { stdout } = await run("nsenter", ["-t", String(init.pid), "-a", ...argv], {
+    maxBuffer: outputBytesMax,
+  });
+  return stdout;
+}
