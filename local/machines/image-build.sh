@@ -1,0 +1,56 @@
+#!/bin/sh
+# Builds the root file system of the local machines: debootstrap, the node recipe, then what only a container needs.
+# Runs in mount and process namespaces of its own, so that nothing stays mounted or running when it is killed.
+#
+#   image-build.sh RECIPE_DIRECTORY ROOT SUITE [MIRROR [DEBOOTSTRAP_SCRIPT]]
+#
+# Lines that begin with `@` tell the progress: `@ <percent> <what is happening>`.
+set -eu
+recipe=$1 root=$2 suite=$3
+shift 3
+
+echo '@ 1 fetching the base system'
+debootstrap --variant=minbase --include=systemd,systemd-sysv,ca-certificates "$suite" "$root" "$@"
+cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+
+# debootstrap wrote the mirror it used; security updates come from the same place, where it has them.
+mirror=$(awk '$1 == "deb" { sub("/$", "", $2); print $2; exit }' "$root/etc/apt/sources.list")
+{
+  echo "deb $mirror $suite main"
+  echo "deb $mirror $suite-updates main"
+} >"$root/etc/apt/sources.list"
+if chroot "$root" /usr/lib/apt/apt-helper download-file \
+  "$mirror-security/dists/$suite-security/InRelease" /root/probe; then
+  echo "deb $mirror-security $suite-security main" >>"$root/etc/apt/sources.list"
+fi
+rm -f "$root/root/probe"
+
+mount --bind /proc "$root/proc"
+mount --bind /dev "$root/dev"
+mkdir -p "$root/run/pgherd-recipe"
+cp -R "$recipe/." "$root/run/pgherd-recipe/"
+chroot "$root" /bin/sh /run/pgherd-recipe/install.sh
+
+echo '@ 97 preparing the tree for machines'
+rm -rf "$root/run/pgherd-recipe" "$root/etc/resolv.conf" "$root/etc/hostname"
+# Units that mean nothing in a container, or would ask for a console or a network configuration.
+for unit in console-getty.service getty@.service serial-getty@.service container-getty@.service getty.target \
+  systemd-logind.service systemd-networkd.service systemd-networkd.socket systemd-network-generator.service \
+  systemd-pstore.service systemd-udevd.service systemd-hwdb-update.service systemd-firstboot.service \
+  systemd-homed-firstboot.service systemd-machine-id-commit.service systemd-ask-password-wall.path \
+  systemd-ask-password-console.path systemd-user-sessions.service systemd-binfmt.service \
+  systemd-journal-catalog-update.service systemd-update-utmp.service \
+  dev-hugepages.mount dev-mqueue.mount sys-fs-fuse-connections.mount \
+  sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount proc-sys-fs-binfmt_misc.automount \
+  fstrim.timer logrotate.timer man-db.timer; do
+  ln -sf /dev/null "$root/etc/systemd/system/$unit"
+done
+ln -sf /usr/lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
+# Each machine writes its own.
+: >"$root/etc/machine-id"
+rm -f "$root/var/lib/dbus/machine-id"
+rm -rf "$root/var/log/journal"
+mkdir -p "$root/var/log/journal" "$root/etc/pgherd" "$root/var/lib/pgherd"
+# "Updated since /usr changed": saves every first boot ldconfig, sysusers and the catalogue.
+touch -r "$root/usr" "$root/etc/.updated" "$root/var/.updated"
+sync -f "$root"
