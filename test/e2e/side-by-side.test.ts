@@ -1,0 +1,106 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Cluster } from "@pgherd/layers/domain";
+import { afterEach, expect, test } from "vitest";
+import { Api } from "./support/api.ts";
+import { Database } from "./support/database.ts";
+import { Environment } from "./support/environment.ts";
+import { api, environment } from "./support/world.ts";
+
+const run = promisify(execFile);
+
+async function lines(file: string, ...args: string[]): Promise<string[]> {
+  const { stdout } = await run(file, args);
+  return stdout.split("\n").filter((line) => line !== "");
+}
+
+/** What a machine has of ours, seen by the kernel: whatever an environment makes shows up in here. */
+async function footprint(): Promise<Record<string, string[]>> {
+  const processes: string[] = [];
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const cmdline = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (/systemd-nspawn|DynamoDBLocal|s3rver|local\/control-plane/.test(cmdline)) processes.push(cmdline);
+  }
+  return {
+    processes: processes.toSorted(),
+    mounts: (await readFile("/proc/mounts", "utf8")).split("\n").toSorted(),
+    namespaces: (await lines("ip", "netns", "list")).toSorted(),
+    links: (await lines("ip", "-o", "link", "show", "type", "bridge"))
+      .map((line) => line.split(":")[1] ?? "")
+      .toSorted(),
+    loopDevices: (await lines("losetup", "-l", "-n", "-O", "BACK-FILE")).toSorted(),
+    tables: (await lines("nft", "list", "tables")).toSorted(),
+  };
+}
+
+const made: { environment: Environment; directory: string }[] = [];
+
+afterEach(async () => {
+  for (const { environment: other, directory } of made.splice(0)) {
+    await other.npm("destroy");
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+async function anotherEnvironment(): Promise<Environment> {
+  const directory = await mkdtemp(join(tmpdir(), "pgherd-e2e-other-"));
+  const other = new Environment(join(directory, "state"), environment.cacheDirectory);
+  made.push({ environment: other, directory });
+  return other;
+}
+
+test("two environments run at once without touching each other, and destroying one leaves nothing of it", async () => {
+  const before = await footprint();
+  const other = await anotherEnvironment();
+  await other.npm("start", "--no-demo");
+  const otherApi = new Api(other);
+  await otherApi.createAvailable({ name: "demo", members: 1, storage: { sizeGiB: 1 } });
+
+  await other.npm("destroy");
+
+  expect(await footprint()).toEqual(before);
+  await expect(readdir(other.stateDirectory)).rejects.toThrow("ENOENT");
+  const demo = (await api.get<{ items: Cluster[] }>("/v1/clusters")).body.items.find(
+    ({ name }) => name === "demo",
+  );
+  await using database = await Database.of(environment, api, demo?.id ?? "");
+  expect(await database.sql("readWrite", "client", "SELECT 1")).toBe("1");
+});
+
+test("destroy leaves nothing after a crash in the middle of a create", async () => {
+  const before = await footprint();
+  const other = await anotherEnvironment();
+  await other.npm("start", "--no-demo");
+  await new Api(other).create({ name: "half-made", members: 3, storage: { sizeGiB: 1 } });
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await other.killControlPlane();
+
+  await other.npm("destroy");
+
+  expect(await footprint()).toEqual(before);
+  await expect(readdir(other.stateDirectory)).rejects.toThrow("ENOENT");
+});
+
+test("stop keeps the data and start brings it back", async () => {
+  const other = await anotherEnvironment();
+  await other.npm("start", "--no-demo");
+  const otherApi = new Api(other);
+  const cluster = await otherApi.createAvailable({ name: "sleeper", members: 1, storage: { sizeGiB: 1 } });
+  {
+    await using database = await Database.of(other, otherApi, cluster.id);
+    await database.sql("readWrite", "admin", "CREATE TABLE kept AS SELECT 42 AS answer");
+  }
+
+  await other.npm("stop");
+  await other.npm("start");
+
+  await using database = await Database.of(other, otherApi, cluster.id);
+  await expect
+    .poll(() => database.sql("readWrite", "client", "SELECT answer FROM kept").catch(String), {
+      timeout: 60_000,
+    })
+    .toBe("42");
+});
