@@ -5,4 +5,5 @@ export * from "./cluster/spec.ts";
 export * from "./environment.ts";
 export * from "./ids.ts";
 export * from "./operation/operation.ts";
+export * from "./operation/progress.ts";
 export * from "./problems.ts";

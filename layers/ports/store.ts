@@ -53,8 +53,12 @@ export interface Store {
     cluster: { status: ClusterStatus; statusReason: string; expectedGeneration?: number },
   ): Promise<void>;
   readIdempotencyRecord(principal: string, key: string): Promise<IdempotencyRecord | null>;
+  /** Remembers an answer to a mutation that had nothing to write. */
+  putIdempotencyRecord(record: IdempotencyRecord): Promise<void>;
 
   getCluster(clusterId: string): Promise<Cluster | null>;
+  /** The id of the cluster that holds the name. */
+  findClusterByName(name: string): Promise<string | null>;
   listClusters(page: { limit: number; cursor: string | null }): Promise<Page<Cluster>>;
   /** Releases the name, the nodes and the cluster item; audit entries and operations stay. Already gone is success. */
   removeCluster(clusterId: string): Promise<void>;
@@ -65,6 +69,9 @@ export interface Store {
   /** Writes a node whole; the same node again replaces it. */
   putNode(clusterId: string, node: ClusterNode): Promise<void>;
   removeNode(clusterId: string, nodeId: string): Promise<void>;
+  /** The cluster's CA certificate (PEM). It is public; the key is in Parameter Store. Goes with the cluster. */
+  putAuthorityCertificate(clusterId: string, pem: string): Promise<void>;
+  getAuthorityCertificate(clusterId: string): Promise<string | null>;
 
   getOperation(operationId: string): Promise<Operation | null>;
   listOperations(page: {
@@ -72,7 +79,7 @@ export interface Store {
     cursor: string | null;
     clusterId: string | null;
   }): Promise<Page<Operation>>;
-  /** `pending` → `running`; an operation that already runs stays as it is. */
+  /** `pending` → `running`; an operation that already runs stays as it is. Ended already: `operation-ended`. */
   markOperationRunning(operationId: string): Promise<void>;
   /** Replaces the step of that name; other steps may be written at the same time. */
   updateStep(operationId: string, step: OperationStep): Promise<void>;
@@ -85,7 +92,12 @@ export interface Store {
       endedAt: string;
     },
   ): Promise<void>;
-  requestCancel(operationId: string, audit: AuditEntry): Promise<Operation>;
+  /** Sets the flag that steps read, and returns the operation as it is then. */
+  requestCancel(
+    operationId: string,
+    audit: AuditEntry,
+    idempotency: IdempotencyRecord | null,
+  ): Promise<Operation>;
   /** Operations that have not ended, oldest first, for the reconcilers. */
   listOpenOperations(kind: OperationKind | null): Promise<readonly Operation[]>;
 

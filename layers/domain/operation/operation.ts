@@ -25,6 +25,7 @@ export const stepSchema = z.object({
   endedAt: z.iso.datetime().nullable(),
   detail: z.string().optional(),
 });
+export type StepState = z.infer<typeof stepStateSchema>;
 export type OperationStep = z.infer<typeof stepSchema>;
 
 export const operationSchema = z.object({

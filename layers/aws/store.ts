@@ -1,0 +1,74 @@
+import type { DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
+import type { Store } from "../ports/store.ts";
+import { openTable, type Table } from "./store/client.ts";
+import * as clusters from "./store/clusters.ts";
+import * as operationLists from "./store/operation-lists.ts";
+import * as operations from "./store/operations.ts";
+import * as records from "./store/records.ts";
+
+/**
+ * The state of an environment in one DynamoDB table.
+ *
+ * | item | pk | sk | gsi1pk / gsi1sk | gsi2pk / gsi2sk |
+ * |---|---|---|---|---|
+ * | cluster | `CLUSTER#<clusterId>` | `CLUSTER` | `CLUSTERS` / `<clusterId>` | |
+ * | node | `CLUSTER#<clusterId>` | `NODE#<nodeId>` | `CLUSTERS` / `<clusterId>#<nodeId>` | |
+ * | CA certificate (public) | `CLUSTER#<clusterId>` | `AUTHORITY` | | |
+ * | claim of a name | `NAME#<name>` | `NAME` | | |
+ * | operation with its steps | `OPERATION#<operationId>` | `OPERATION` | `OPERATIONS` / `<operationId>` | `CLUSTER#<clusterId>` / `<operationId>` |
+ * | marker: has not ended | `OPEN_OPERATIONS` | `<operationId>` | | |
+ * | audit entry | `EVENTS#<clusterId>` | `<auditId>` | | |
+ * | idempotency record (TTL `expiresAt`) | `IDEMPOTENCY#<principal>` | `<key>` | | |
+ *
+ * All keys are strings; both indexes project everything. Lists of clusters and of operations read an index and can
+ * lag by moments; everything else is read consistently.
+ */
+export class DynamoStore implements Store {
+  readonly #table: Table;
+
+  constructor(tableName: string, config?: DynamoDBClientConfig) {
+    this.#table = openTable(tableName, config);
+  }
+
+  createCluster: Store["createCluster"] = (cluster, start) =>
+    clusters.createCluster(this.#table, cluster, start);
+  startOperation: Store["startOperation"] = (start, cluster) =>
+    operations.startOperation(this.#table, start, cluster);
+  readIdempotencyRecord: Store["readIdempotencyRecord"] = (principal, key) =>
+    records.readIdempotencyRecord(this.#table, principal, key);
+  putIdempotencyRecord: Store["putIdempotencyRecord"] = (record) =>
+    records.putIdempotencyRecord(this.#table, record);
+
+  getCluster: Store["getCluster"] = (clusterId) => clusters.getCluster(this.#table, clusterId);
+  findClusterByName: Store["findClusterByName"] = (name) => clusters.findClusterByName(this.#table, name);
+  listClusters: Store["listClusters"] = (page) => clusters.listClusters(this.#table, page);
+  removeCluster: Store["removeCluster"] = (clusterId) => clusters.removeCluster(this.#table, clusterId);
+  releaseName: Store["releaseName"] = (clusterId) => clusters.releaseName(this.#table, clusterId);
+  updateClusterStatus: Store["updateClusterStatus"] = (clusterId, status, statusReason) =>
+    clusters.updateClusterStatus(this.#table, clusterId, status, statusReason);
+
+  putNode: Store["putNode"] = (clusterId, node) => clusters.putNode(this.#table, clusterId, node);
+  removeNode: Store["removeNode"] = (clusterId, nodeId) =>
+    clusters.removeNode(this.#table, clusterId, nodeId);
+  putAuthorityCertificate: Store["putAuthorityCertificate"] = (clusterId, pem) =>
+    clusters.putAuthorityCertificate(this.#table, clusterId, pem);
+  getAuthorityCertificate: Store["getAuthorityCertificate"] = (clusterId) =>
+    clusters.getAuthorityCertificate(this.#table, clusterId);
+
+  getOperation: Store["getOperation"] = (operationId) =>
+    operationLists.getOperation(this.#table, operationId);
+  listOperations: Store["listOperations"] = (page) => operationLists.listOperations(this.#table, page);
+  markOperationRunning: Store["markOperationRunning"] = (operationId) =>
+    operations.markOperationRunning(this.#table, operationId);
+  updateStep: Store["updateStep"] = (operationId, step) =>
+    operations.updateStep(this.#table, operationId, step);
+  endOperation: Store["endOperation"] = (operationId, end) =>
+    operations.endOperation(this.#table, operationId, end);
+  requestCancel: Store["requestCancel"] = (operationId, audit, idempotency) =>
+    operations.requestCancel(this.#table, operationId, audit, idempotency);
+  listOpenOperations: Store["listOpenOperations"] = (kind) =>
+    operationLists.listOpenOperations(this.#table, kind);
+
+  putAuditEntry: Store["putAuditEntry"] = (entry) => records.putAuditEntry(this.#table, entry);
+  listAuditEntries: Store["listAuditEntries"] = (page) => records.listAuditEntries(this.#table, page);
+}

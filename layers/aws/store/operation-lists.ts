@@ -1,0 +1,104 @@
+import {
+  BatchGetCommand,
+  type BatchGetCommandOutput,
+  GetCommand,
+  QueryCommand,
+  type QueryCommandOutput,
+} from "@aws-sdk/lib-dynamodb";
+import { endedStates, type Operation, type OperationKind } from "../../domain/operation/operation.ts";
+import type { Page } from "../../ports/store.ts";
+import type { Table } from "./client.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { itemToOperation } from "./items.ts";
+import { clusterPartition, indexNames, openOperationsKey, operationKey, operationsIndexKey } from "./keys.ts";
+
+const operationIdPattern = /^opn_[0-9A-Z]{26}$/;
+/** DynamoDB's own limit for one BatchGetItem. */
+const batchSize = 100;
+/** BatchGetItem may answer a part only; more rounds than this mean that the table is overloaded. */
+const batchRoundsMax = 10;
+
+export async function getOperation(table: Table, operationId: string): Promise<Operation | null> {
+  const answer = await table.client.send(
+    new GetCommand({ TableName: table.name, Key: operationKey(operationId), ConsistentRead: true }),
+  );
+  return answer.Item === undefined ? null : itemToOperation(answer.Item);
+}
+
+/** Newest first. */
+export async function listOperations(
+  table: Table,
+  page: { limit: number; cursor: string | null; clusterId: string | null },
+): Promise<Page<Operation>> {
+  const list = page.clusterId === null ? "operations" : `operations:${page.clusterId}`;
+  const before = page.cursor === null ? null : decodeCursor(list, operationIdPattern, page.cursor);
+  const index = page.clusterId === null ? indexNames.first : indexNames.second;
+  const answer = await table.client.send(
+    new QueryCommand({
+      TableName: table.name,
+      IndexName: index,
+      ScanIndexForward: false,
+      Limit: page.limit + 1,
+      KeyConditionExpression: `${index}pk = :pk${before === null ? "" : ` AND ${index}sk < :before`}`,
+      ExpressionAttributeValues: {
+        ":pk": page.clusterId === null ? operationsIndexKey : clusterPartition(page.clusterId),
+        ...(before === null ? {} : { ":before": before }),
+      },
+    }),
+  );
+  const operations = (answer.Items ?? []).map(itemToOperation);
+  const items = operations.slice(0, page.limit);
+  const last = items.at(-1);
+  const isMore = operations.length > page.limit || answer.LastEvaluatedKey !== undefined;
+  return { items, nextCursor: isMore && last !== undefined ? encodeCursor(list, last.id) : null };
+}
+
+export async function listOpenOperations(
+  table: Table,
+  kind: OperationKind | null,
+): Promise<readonly Operation[]> {
+  const ids = await openOperationIds(table);
+  const operations: Operation[] = [];
+  for (let at = 0; at < ids.length; at += batchSize) {
+    operations.push(...(await batchGet(table, ids.slice(at, at + batchSize))));
+  }
+  return operations
+    .filter((one) => !endedStates.includes(one.state) && (kind === null || one.kind === kind))
+    .toSorted((left, right) => (left.id < right.id ? -1 : 1));
+}
+
+async function openOperationIds(table: Table): Promise<string[]> {
+  const ids: string[] = [];
+  let from: QueryCommandOutput["LastEvaluatedKey"];
+  do {
+    const answer: QueryCommandOutput = await table.client.send(
+      new QueryCommand({
+        TableName: table.name,
+        ConsistentRead: true,
+        KeyConditionExpression: "pk = :pk",
+        ExpressionAttributeValues: { ":pk": openOperationsKey },
+        ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+      }),
+    );
+    ids.push(...(answer.Items ?? []).map((item) => String(item["operationId"])));
+    from = answer.LastEvaluatedKey;
+  } while (from !== undefined);
+  return ids;
+}
+
+async function batchGet(table: Table, operationIds: readonly string[]): Promise<Operation[]> {
+  const operations: Operation[] = [];
+  let keys: NonNullable<BatchGetCommandOutput["UnprocessedKeys"]>[string]["Keys"] =
+    operationIds.map(operationKey);
+  for (let round = 0; round < batchRoundsMax && keys !== undefined && keys.length > 0; round++) {
+    const answer: BatchGetCommandOutput = await table.client.send(
+      new BatchGetCommand({ RequestItems: { [table.name]: { Keys: keys, ConsistentRead: true } } }),
+    );
+    operations.push(...(answer.Responses?.[table.name] ?? []).map(itemToOperation));
+    keys = answer.UnprocessedKeys?.[table.name]?.Keys;
+  }
+  if (keys !== undefined && keys.length > 0) {
+    throw new Error(`DynamoDB left ${keys.length} operations unread after ${batchRoundsMax} rounds`);
+  }
+  return operations;
+}

@@ -1,0 +1,267 @@
+import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
+import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import type { ClusterStatus } from "../../domain/cluster/cluster.ts";
+import {
+  endedStates,
+  type Operation,
+  type OperationStep,
+  stepSchema,
+} from "../../domain/operation/operation.ts";
+import { Problem } from "../../domain/problems.ts";
+import type { AuditEntry, IdempotencyRecord, OperationStart } from "../../ports/store.ts";
+import type { Table } from "./client.ts";
+import { auditToItem, type Item, openOperationToItem, operationToItem } from "./items.ts";
+import { clusterKey, openOperationKey, operationKey } from "./keys.ts";
+import { getOperation } from "./operation-lists.ts";
+import { idempotencyWrite } from "./records.ts";
+import { noCluster, noOperation } from "./refusals.ts";
+import { transact, type Write } from "./transact.ts";
+
+/** What every start of an operation writes beside its own items; the idempotency record's refusal comes first. */
+export function startWrites(table: Table, start: OperationStart): Write[] {
+  const put = (item: Item, isNew: boolean): Write => ({
+    write: {
+      Put: {
+        TableName: table.name,
+        Item: item,
+        ...(isNew ? { ConditionExpression: "attribute_not_exists(pk)" } : {}),
+      },
+    },
+  });
+  return [
+    ...idempotencyWrite(table, start.idempotency),
+    put(operationToItem(start.operation), true),
+    put(openOperationToItem(start.operation), false),
+    put(auditToItem(start.audit), false),
+  ];
+}
+
+export async function startOperation(
+  table: Table,
+  start: OperationStart,
+  cluster: { status: ClusterStatus; statusReason: string; expectedGeneration?: number },
+): Promise<void> {
+  const { clusterId } = start.operation;
+  const generation = cluster.expectedGeneration;
+  const claim: Write = {
+    write: {
+      Update: {
+        TableName: table.name,
+        Key: clusterKey(clusterId),
+        ConditionExpression: `attribute_exists(pk) AND activeOperationId = :none${
+          generation === undefined ? "" : " AND generation = :generation"
+        }`,
+        UpdateExpression:
+          "SET activeOperationId = :operation, #status = :status, statusReason = :reason, updatedAt = :now",
+        ExpressionAttributeNames: { "#status": "status" },
+        ExpressionAttributeValues: {
+          ":none": null,
+          ":operation": start.operation.id,
+          ":status": cluster.status,
+          ":reason": cluster.statusReason,
+          ":now": new Date().toISOString(),
+          ...(generation === undefined ? {} : { ":generation": generation }),
+        },
+        ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+      },
+    },
+    refused: (existing, cause) => {
+      if (existing === undefined) return noCluster(clusterId, cause);
+      const running = existing["activeOperationId"]?.S;
+      if (running !== undefined) return inProgress(clusterId, running, cause);
+      return new Problem(
+        "precondition-failed",
+        `Cluster ${clusterId} is no longer at generation ${generation}: read it again and decide anew.`,
+        { cause },
+      );
+    },
+  };
+  await transact(table, [...startWrites(table, start), claim]);
+}
+
+function inProgress(clusterId: string, operationId: string, cause: unknown): Problem {
+  return new Problem(
+    "operation-in-progress",
+    `Cluster ${clusterId} runs operation ${operationId}. Wait until it has ended, or cancel it.`,
+    { cause },
+  );
+}
+
+export async function markOperationRunning(table: Table, operationId: string): Promise<void> {
+  try {
+    await table.client.send(
+      new UpdateCommand({
+        TableName: table.name,
+        Key: operationKey(operationId),
+        ConditionExpression: "attribute_exists(pk) AND #state IN (:pending, :running)",
+        UpdateExpression: "SET #state = :running",
+        ExpressionAttributeNames: { "#state": "state" },
+        ExpressionAttributeValues: { ":pending": "pending", ":running": "running" },
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    throw await missingOrEnded(table, operationId, error);
+  }
+}
+
+/** Replaces a step that is there; a step that the operation did not name before goes to the end. */
+export async function updateStep(table: Table, operationId: string, step: OperationStep): Promise<void> {
+  const write = (condition: string, update: string, values: Item): Promise<unknown> =>
+    table.client.send(
+      new UpdateCommand({
+        TableName: table.name,
+        Key: operationKey(operationId),
+        ConditionExpression: condition,
+        UpdateExpression: update,
+        ExpressionAttributeNames: { "#name": step.name },
+        ExpressionAttributeValues: { ":step": stepSchema.parse(step), ...values },
+      }),
+    );
+  const replace = () => write("attribute_exists(steps.#name)", "SET steps.#name = :step", {});
+  const append = () =>
+    write(
+      "attribute_exists(pk) AND attribute_not_exists(steps.#name)",
+      "SET steps.#name = :step, stepOrder = list_append(stepOrder, :names)",
+      { ":names": [step.name] },
+    );
+  /** Twice `replace`: another writer may append the same step between the first two. */
+  for (const attempt of [replace, append, replace]) {
+    if (await succeeds(attempt)) return;
+  }
+  throw noOperation(operationId);
+}
+
+async function succeeds(conditional: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await conditional();
+    return true;
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return false;
+    throw error;
+  }
+}
+
+export async function endOperation(
+  table: Table,
+  operationId: string,
+  end: {
+    state: "succeeded" | "failed" | "cancelled";
+    error?: { code: string; message: string };
+    endedAt: string;
+  },
+): Promise<void> {
+  const operation = await getOperation(table, operationId);
+  if (operation === null) throw noOperation(operationId);
+  if (endedStates.includes(operation.state)) return;
+  const writes = [endWrite(table, operationId, end), closeWrite(table, operationId)];
+  try {
+    await transact(table, [...writes, freeClusterWrite(table, operation)]);
+  } catch (error) {
+    if (error instanceof EndedBefore) return;
+    if (!(error instanceof ClusterNotHeld)) throw error;
+    await transact(table, writes).catch((again: unknown) => {
+      if (!(again instanceof EndedBefore)) throw again;
+    });
+  }
+}
+
+class EndedBefore extends Error {
+  override readonly name = "EndedBefore";
+}
+
+/** The cluster is gone (deleted), or it is another operation's by now. */
+class ClusterNotHeld extends Error {
+  override readonly name = "ClusterNotHeld";
+}
+
+function endWrite(
+  table: Table,
+  operationId: string,
+  end: { state: string; error?: { code: string; message: string }; endedAt: string },
+): Write {
+  return {
+    write: {
+      Update: {
+        TableName: table.name,
+        Key: operationKey(operationId),
+        ConditionExpression: "#state IN (:pending, :running)",
+        UpdateExpression: `SET #state = :state, endedAt = :endedAt${end.error ? ", #error = :error" : ""}`,
+        ExpressionAttributeNames: { "#state": "state", ...(end.error ? { "#error": "error" } : {}) },
+        ExpressionAttributeValues: {
+          ":pending": "pending",
+          ":running": "running",
+          ":state": end.state,
+          ":endedAt": end.endedAt,
+          ...(end.error ? { ":error": end.error } : {}),
+        },
+      },
+    },
+    refused: (_existing, cause) => new EndedBefore(`operation ${operationId} has ended before`, { cause }),
+  };
+}
+
+function closeWrite(table: Table, operationId: string): Write {
+  return { write: { Delete: { TableName: table.name, Key: openOperationKey(operationId) } } };
+}
+
+function freeClusterWrite(table: Table, operation: Operation): Write {
+  return {
+    write: {
+      Update: {
+        TableName: table.name,
+        Key: clusterKey(operation.clusterId),
+        ConditionExpression: "activeOperationId = :operation",
+        UpdateExpression: "SET activeOperationId = :none, updatedAt = :now",
+        ExpressionAttributeValues: {
+          ":operation": operation.id,
+          ":none": null,
+          ":now": new Date().toISOString(),
+        },
+      },
+    },
+    refused: (_existing, cause) =>
+      new ClusterNotHeld(`cluster ${operation.clusterId} is not held by ${operation.id}`, { cause }),
+  };
+}
+
+export async function requestCancel(
+  table: Table,
+  operationId: string,
+  audit: AuditEntry,
+  idempotency: IdempotencyRecord | null,
+): Promise<Operation> {
+  const flag: Write = {
+    write: {
+      Update: {
+        TableName: table.name,
+        Key: operationKey(operationId),
+        ConditionExpression: "attribute_exists(pk) AND #state IN (:pending, :running)",
+        UpdateExpression: "SET cancelRequested = :yes",
+        ExpressionAttributeNames: { "#state": "state" },
+        ExpressionAttributeValues: { ":pending": "pending", ":running": "running", ":yes": true },
+        ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+      },
+    },
+    refused: (existing, cause) =>
+      existing === undefined
+        ? noOperation(operationId, cause)
+        : ended(operationId, existing["state"]?.S, cause),
+  };
+  await transact(table, [
+    ...idempotencyWrite(table, idempotency),
+    flag,
+    { write: { Put: { TableName: table.name, Item: auditToItem(audit) } } },
+  ]);
+  const operation = await getOperation(table, operationId);
+  if (operation === null) throw noOperation(operationId);
+  return operation;
+}
+
+async function missingOrEnded(table: Table, operationId: string, cause: unknown): Promise<Problem> {
+  const operation = await getOperation(table, operationId);
+  return operation === null ? noOperation(operationId, cause) : ended(operationId, operation.state, cause);
+}
+
+const ended = (operationId: string, state: string | undefined, cause: unknown): Problem =>
+  new Problem("operation-ended", `Operation ${operationId} has already ended: ${state}.`, { cause });
