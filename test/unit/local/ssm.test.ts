@@ -10,6 +10,7 @@ import {
   GetCommandInvocationCommand,
   GetParameterCommand,
   GetParametersByPathCommand,
+  type GetParametersByPathCommandOutput,
   GetParametersCommand,
   ListCommandsCommand,
   ListTagsForResourceCommand,
@@ -151,7 +152,7 @@ describe("Parameter Store", () => {
     let token: string | undefined;
     let pages = 0;
     do {
-      const answer: { Parameters?: { Name?: string }[]; NextToken?: string } = await ssm.send(
+      const answer: GetParametersByPathCommandOutput = await ssm.send(
         new GetParametersByPathCommand({ Path: "/pgherd/local/clu_1", Recursive: true, NextToken: token }),
       );
       names.push(...(answer.Parameters ?? []).map((p) => p.Name ?? ""));
