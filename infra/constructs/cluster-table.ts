@@ -1,7 +1,8 @@
 import { RemovalPolicy } from "aws-cdk-lib";
 import { AttributeType, BillingMode, ProjectionType, Table } from "aws-cdk-lib/aws-dynamodb";
-import { Grant, type IGrantable } from "aws-cdk-lib/aws-iam";
+import type { IGrantable } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
+import { allow } from "./allow.ts";
 
 /** Everything that an environment knows: clusters, nodes, operations, audit trail. One table, two ways across it. */
 export class ClusterTable extends Construct {
@@ -32,8 +33,7 @@ export class ClusterTable extends Construct {
 
   /** Items by their keys, one at a time or in transactions; nothing reads the whole table or changes it. */
   grantReadWriteItems(grantee: IGrantable): void {
-    Grant.addToPrincipal({
-      grantee,
+    allow(grantee, {
       actions: [
         "dynamodb:GetItem",
         "dynamodb:BatchGetItem",
@@ -41,13 +41,13 @@ export class ClusterTable extends Construct {
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
         "dynamodb:DeleteItem",
+        "dynamodb:ConditionCheckItem",
       ],
-      resourceArns: [this.#table.tableArn],
+      resources: [this.#table.tableArn],
     });
-    Grant.addToPrincipal({
-      grantee,
+    allow(grantee, {
       actions: ["dynamodb:Query"],
-      resourceArns: [`${this.#table.tableArn}/index/gsi1`, `${this.#table.tableArn}/index/gsi2`],
+      resources: [`${this.#table.tableArn}/index/gsi1`, `${this.#table.tableArn}/index/gsi2`],
     });
   }
 }
