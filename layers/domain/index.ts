@@ -1,4 +1,6 @@
+export * from "./cluster/check.ts";
 export * from "./cluster/cluster.ts";
+export * from "./cluster/instance-types.ts";
 export * from "./cluster/names.ts";
 export * from "./cluster/node-ports.ts";
 export * from "./cluster/spec.ts";

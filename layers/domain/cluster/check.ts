@@ -1,0 +1,85 @@
+import { checkParameters } from "../postgres/check-parameters.ts";
+import { checkExtension } from "../postgres/extensions.ts";
+import type { FieldError } from "../problems.ts";
+import { findInstanceType, instanceTypeSummary } from "./instance-types.ts";
+import type { ClusterSpec } from "./spec.ts";
+
+/** What the schema cannot say: rules that need a catalogue or more than one field. */
+export interface SpecCheck {
+  /** The spec cannot be carried out. */
+  readonly errors: readonly FieldError[];
+  /** It can, and the user should know this. */
+  readonly warnings: readonly string[];
+}
+
+const reservedDatabases = ["postgres", "template0", "template1"];
+
+function checkMembers(spec: ClusterSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  if (spec.dcs.members > spec.members) {
+    errors.push({
+      path: "/dcs/members",
+      message: `etcd runs on the cluster's own nodes: ${spec.dcs.members} DCS members need at least as many members, and members is ${spec.members}`,
+    });
+  }
+  if (spec.durability === "strict" && spec.members < 2) {
+    errors.push({
+      path: "/durability",
+      message: "strict waits for a standby on every commit: it needs at least 2 members (sync does not)",
+    });
+  }
+  return errors;
+}
+
+function checkNames(spec: ClusterSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  if (reservedDatabases.includes(spec.database) || spec.database.startsWith("pg_")) {
+    errors.push({
+      path: "/database",
+      message: `"${spec.database}" is a name of PostgreSQL's own; choose one that is none of ${reservedDatabases.join(", ")} and does not begin with pg_`,
+    });
+  }
+  // PgBouncer keeps this name for its own console.
+  if (spec.database === "pgbouncer") {
+    errors.push({ path: "/database", message: '"pgbouncer" is the name of the pooler\'s own console' });
+  }
+  if (findInstanceType(spec.instanceType) === undefined) {
+    errors.push({
+      path: "/instanceType",
+      message: `"${spec.instanceType}" is not an instance type that nodes can have; there are ${instanceTypeSummary}`,
+    });
+  }
+  return errors;
+}
+
+function checkExtensions(spec: ClusterSpec): FieldError[] {
+  return spec.extensions.flatMap((name, index) => {
+    const message = checkExtension(name);
+    return message === null ? [] : [{ path: `/extensions/${index}`, message }];
+  });
+}
+
+function warn(spec: ClusterSpec): string[] {
+  const warnings: string[] = [];
+  if (spec.members === 1) {
+    warnings.push("One member has no standby: when its node is lost, so is the service until it is back.");
+  } else if (spec.dcs.members === 1) {
+    warnings.push("The DCS has one member: while its node is away, nothing fails over.");
+  }
+  if (spec.members === 1 && (spec.durability === "sync" || spec.durability === "quorum")) {
+    warnings.push(`durability ${spec.durability} has no standby to wait for while there is one member.`);
+  }
+  if (spec.members === 2 && spec.durability === "strict") {
+    warnings.push("With two members and durability strict, writes wait whenever one of the two is away.");
+  }
+  return warnings;
+}
+
+/** Checks a complete spec. Paths are JSON pointers into the body. */
+export function checkSpec(spec: ClusterSpec): SpecCheck {
+  const parameters = checkParameters(spec);
+  return {
+    errors: [...checkMembers(spec), ...checkNames(spec), ...checkExtensions(spec), ...parameters.errors],
+    warnings: [...warn(spec), ...parameters.warnings],
+  };
+}
