@@ -1,7 +1,10 @@
-import { Grant, type IGrantable } from "aws-cdk-lib/aws-iam";
+import type { IGrantable } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
+import { allow } from "./allow.ts";
 import type { EnvironmentKey } from "./environment-key.ts";
-import { clusterParametersArn } from "./names.ts";
+import { clusterParametersArn, clusterPathsArn } from "./names.ts";
+
+const wildcard = "Clusters are made at run time; the path holds this environment's and no others.";
 
 /** The clusters' secrets in Parameter Store. They are made at run time; here is who may do what with them. */
 export class ClusterSecrets extends Construct {
@@ -20,30 +23,22 @@ export class ClusterSecrets extends Construct {
 
   /** Makes passwords and CA keys and reads them back to sign. */
   grantMakeAndRead(grantee: IGrantable): void {
-    this.#grant(grantee, ["ssm:PutParameter", "ssm:AddTagsToResource", "ssm:GetParameter"]);
+    const resources = [clusterParametersArn(this, this.#environment)];
+    allow(grantee, {
+      actions: ["ssm:PutParameter", "ssm:AddTagsToResource", "ssm:GetParameter"],
+      resources,
+      wildcard,
+    });
     this.#key.grantEncryptParameters(grantee);
     this.#key.grantDecryptParameters(grantee, "*");
   }
 
   /** Finds and removes them without being able to decrypt one. */
   grantRemove(grantee: IGrantable): void {
-    this.#grant(grantee, ["ssm:DeleteParameters"]);
-    // A path is a resource of its own: /pgherd/<environment>/<clusterId>, with nothing behind it.
-    Grant.addToPrincipal({
-      grantee,
-      actions: ["ssm:GetParametersByPath"],
-      resourceArns: [
-        clusterParametersArn(this, this.#environment, "").replace(/\/$/, ""),
-        this.#everything(),
-      ],
-    });
-  }
-
-  #grant(grantee: IGrantable, actions: string[]): void {
-    Grant.addToPrincipal({ grantee, actions, resourceArns: [this.#everything()] });
-  }
-
-  #everything(): string {
-    return clusterParametersArn(this, this.#environment);
+    const parameters = clusterParametersArn(this, this.#environment);
+    allow(grantee, { actions: ["ssm:DeleteParameters"], resources: [parameters], wildcard });
+    // Here the path itself is the resource.
+    const paths = clusterPathsArn(this, this.#environment);
+    allow(grantee, { actions: ["ssm:GetParametersByPath"], resources: [paths, parameters], wildcard });
   }
 }

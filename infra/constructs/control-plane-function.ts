@@ -1,6 +1,6 @@
 import path from "node:path";
-import { type Duration, Stack } from "aws-cdk-lib";
-import { Grant, type IGrantable, type IPrincipal, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { ArnFormat, type Duration, Stack } from "aws-cdk-lib";
+import { type IGrantable, type IPrincipal, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import {
   type Architecture,
   Code,
@@ -14,6 +14,7 @@ import { Construct } from "constructs";
 import type { EnvironmentSettings } from "../../layers/domain/environment.ts";
 import type { BuildOutput } from "../build/build.ts";
 import type { FunctionSource } from "../build/tree.ts";
+import { allow } from "./allow.ts";
 import { logGroupName, resourceName } from "./names.ts";
 
 /** What every function of an environment shares. */
@@ -50,7 +51,11 @@ export class ControlPlaneFunction extends Construct implements IGrantable {
       description: `pgherd ${environment.name}: ${source.name}`,
     });
     this.grantPrincipal = role;
-    logGroup.grantWrite(role);
+    allow(role, {
+      actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
+      resources: [logGroup.logGroupArn],
+      wildcard: "Lambda names the streams of the function's own log group.",
+    });
     this.function = new LambdaFunction(this, "Function", {
       functionName: resourceName(environment.name, source.name),
       description: props.description,
@@ -80,13 +85,14 @@ export class ControlPlaneFunction extends Construct implements IGrantable {
     const functionArn = Stack.of(this).formatArn({
       service: "lambda",
       resource: "function",
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
       // By name: by reference, the function and its role's policy would wait for each other.
       resourceName: `${resourceName(environmentName, name)}:*`,
     });
-    Grant.addToPrincipal({
-      grantee: this,
+    allow(this, {
       actions: ["lambda:CheckpointDurableExecution", "lambda:GetDurableExecutionState"],
-      resourceArns: [functionArn.replace("function/", "function:")],
+      resources: [functionArn],
+      wildcard: "Every version of the function itself: an execution stays on the one that it began with.",
     });
   }
 }

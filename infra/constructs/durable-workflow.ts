@@ -1,7 +1,8 @@
 import { Duration, RemovalPolicy } from "aws-cdk-lib";
-import { Grant, type IGrantable, type IPrincipal } from "aws-cdk-lib/aws-iam";
+import type { IGrantable, IPrincipal } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 import type { FunctionSource } from "../build/tree.ts";
+import { allow } from "./allow.ts";
 import { ControlPlaneFunction, type FunctionEnvironment } from "./control-plane-function.ts";
 
 /** Lambda's own limit for one invocation; a workflow suspends and goes on in another one. */
@@ -42,6 +43,6 @@ export class DurableWorkflow extends Construct implements IGrantable {
 
   /** Starts operations through the alias; a version or the function itself cannot be invoked. */
   grantStart(grantee: IGrantable): void {
-    Grant.addToPrincipal({ grantee, actions: ["lambda:InvokeFunction"], resourceArns: [this.aliasArn] });
+    allow(grantee, { actions: ["lambda:InvokeFunction"], resources: [this.aliasArn] });
   }
 }

@@ -15,6 +15,7 @@ import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import type { AccessConfig } from "../config/schema.ts";
+import { acknowledge } from "./allow.ts";
 import type { ControlPlaneFunction } from "./control-plane-function.ts";
 import { logGroupName, resourceName } from "./names.ts";
 
@@ -55,9 +56,19 @@ export class EnvironmentApi extends Construct {
       new HttpRoute(this, routeId, { httpApi: api, routeKey, integration, authorizer: authorizer_ });
     addRoute("Versioned", HttpRouteKey.with("/v1/{proxy+}", HttpMethod.ANY), authorizer);
     for (const path of openPaths) {
-      addRoute(`Open${path}`, HttpRouteKey.with(path, HttpMethod.GET), open);
+      const route = addRoute(`Open${path}`, HttpRouteKey.with(path, HttpMethod.GET), open);
+      acknowledge(
+        route,
+        "AwsSolutions-APIG4",
+        "Says that the API is up and how it is used; nothing of any cluster.",
+      );
     }
-    addRoute("Other", HttpRouteKey.DEFAULT, open);
+    const other = addRoute("Other", HttpRouteKey.DEFAULT, open);
+    acknowledge(
+      other,
+      "AwsSolutions-APIG4",
+      "Answers 404 and 405 as problem+json; everything else is below /v1.",
+    );
     new HttpStage(this, "Stage", {
       httpApi: api,
       stageName: "$default",

@@ -1,7 +1,8 @@
 import { RemovalPolicy, Stack } from "aws-cdk-lib";
-import { Grant, type IGrantable } from "aws-cdk-lib/aws-iam";
+import type { IGrantable } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
+import { allow } from "./allow.ts";
 import { clusterParametersArn } from "./names.ts";
 
 /**
@@ -39,10 +40,9 @@ export class EnvironmentKey extends Construct {
 
   #grantForParameters(grantee: IGrantable, actions: string[], below: string): void {
     const parameters = clusterParametersArn(this, this.#environment, below);
-    Grant.addToPrincipal({
-      grantee,
+    allow(grantee, {
       actions,
-      resourceArns: [this.keyArn],
+      resources: [this.keyArn],
       conditions: {
         StringEquals: { "kms:ViaService": `ssm.${Stack.of(this).region}.amazonaws.com` },
         StringLike: { "kms:EncryptionContext:PARAMETER_ARN": parameters },
@@ -53,16 +53,14 @@ export class EnvironmentKey extends Construct {
   /** What EC2 asks of the caller who makes and attaches encrypted volumes. */
   grantEncryptVolumes(grantee: IGrantable): void {
     const viaEc2 = { "kms:ViaService": `ec2.${Stack.of(this).region}.amazonaws.com` };
-    Grant.addToPrincipal({
-      grantee,
+    allow(grantee, {
       actions: ["kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:Decrypt"],
-      resourceArns: [this.keyArn],
+      resources: [this.keyArn],
       conditions: { StringEquals: viaEc2 },
     });
-    Grant.addToPrincipal({
-      grantee,
+    allow(grantee, {
       actions: ["kms:CreateGrant"],
-      resourceArns: [this.keyArn],
+      resources: [this.keyArn],
       conditions: { StringEquals: viaEc2, Bool: { "kms:GrantIsForAWSResource": "true" } },
     });
   }

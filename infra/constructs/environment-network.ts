@@ -1,5 +1,7 @@
 import { Stack } from "aws-cdk-lib";
 import {
+  FlowLogDestination,
+  FlowLogTrafficType,
   GatewayVpcEndpointAwsService,
   InterfaceVpcEndpointAwsService,
   IpAddresses,
@@ -10,8 +12,11 @@ import {
   SubnetType,
   Vpc,
 } from "aws-cdk-lib/aws-ec2";
+import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import type { NetworkConfig } from "../config/schema.ts";
+import { acknowledge, acknowledgeWildcard } from "./allow.ts";
+import { logGroupName } from "./names.ts";
 
 const httpsPort = 443;
 
@@ -21,7 +26,7 @@ export class EnvironmentNetwork extends Construct {
   /** Zone → subnet. */
   readonly subnets: Readonly<Record<string, string>>;
 
-  constructor(scope: Construct, id: string, network: NetworkConfig) {
+  constructor(scope: Construct, id: string, environment: string, network: NetworkConfig) {
     super(scope, id);
     if (network.kind === "existing") {
       this.vpcId = network.vpcId;
@@ -39,9 +44,17 @@ export class EnvironmentNetwork extends Construct {
     this.subnets = Object.fromEntries(
       vpc.isolatedSubnets.map((subnet) => [subnet.availabilityZone, subnet.subnetId]),
     );
-    if (network.egress === "endpoints") {
-      this.#addEndpoints(vpc, network.cidr);
+    if (network.egress === "none") {
+      acknowledge(vpc, "AwsSolutions-VPC7", "Nothing leads out of this network or into it.");
+      return;
     }
+    this.#addEndpoints(vpc, network.cidr);
+    const logGroup = LogGroup.fromLogGroupName(this, "Log", logGroupName(environment, "network"));
+    const flowLog = vpc.addFlowLog("Rejected", {
+      trafficType: FlowLogTrafficType.REJECT,
+      destination: FlowLogDestination.toCloudWatchLogs(logGroup),
+    });
+    acknowledgeWildcard(flowLog, logGroup.logGroupArn, "EC2 names the streams of this one log group.");
   }
 
   /** What a node calls: its agent's commands, its secrets and their key, its node program. No way to anywhere else. */

@@ -21,6 +21,15 @@ export function clusterParametersArn(scope: Construct, environment: string, belo
   });
 }
 
+/** The paths of clusters themselves, with nothing below. */
+export function clusterPathsArn(scope: Construct, environment: string): string {
+  return Stack.of(scope).formatArn({
+    service: "ssm",
+    resource: "parameter",
+    resourceName: `pgherd/${environment}/clu_*`,
+  });
+}
+
 /** Only what the environment made for a cluster: not its endpoints, not another environment's, not other people's. */
 export function clusterResource(environment: string): Record<string, Record<string, string>> {
   return {

@@ -1,8 +1,9 @@
 import { Stack } from "aws-cdk-lib";
-import { Grant, type IGrantable } from "aws-cdk-lib/aws-iam";
+import type { IGrantable } from "aws-cdk-lib/aws-iam";
 import { CfnDocument } from "aws-cdk-lib/aws-ssm";
 import { Construct } from "constructs";
 import { tagNames } from "../../layers/domain/cluster/names.ts";
+import { allow } from "./allow.ts";
 import { ec2Arn, resourceName } from "./names.ts";
 
 /** Longer than the longest verb (`await-members`, 600 s); SSM kills what runs longer. */
@@ -65,24 +66,22 @@ export class NodeDocument extends Construct {
 
   /** Runs this document and no other, on instances of this environment and no others. */
   grantRunCommands(grantee: IGrantable): void {
-    Grant.addToPrincipal({
-      grantee,
+    allow(grantee, {
       actions: ["ssm:SendCommand"],
-      resourceArns: [
+      resources: [
         Stack.of(this).formatArn({ service: "ssm", resource: "document", resourceName: this.name }),
       ],
     });
-    Grant.addToPrincipal({
-      grantee,
+    allow(grantee, {
       actions: ["ssm:SendCommand"],
-      resourceArns: [ec2Arn(this, "instance")],
+      resources: [ec2Arn(this, "instance")],
       conditions: { StringEquals: { [`ssm:resourceTag/${tagNames.environment}`]: this.#environment } },
+      wildcard: "Instances are made at run time; the tag narrows them to this environment's.",
     });
-    Grant.addToPrincipal({
-      grantee,
-      // These actions know no resources.
+    allow(grantee, {
       actions: ["ssm:GetCommandInvocation", "ssm:DescribeInstanceInformation"],
-      resourceArns: ["*"],
+      resources: ["*"],
+      wildcard: "These actions know no resources.",
     });
   }
 }

@@ -1,7 +1,8 @@
 import { Stack } from "aws-cdk-lib";
-import { Grant, type IGrantable } from "aws-cdk-lib/aws-iam";
+import type { IGrantable } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 import { tagNames } from "../../layers/domain/cluster/names.ts";
+import { allow } from "./allow.ts";
 import type { EnvironmentKey } from "./environment-key.ts";
 import type { EnvironmentNetwork } from "./environment-network.ts";
 import { clusterRequest, clusterResource, ec2Arn } from "./names.ts";
@@ -51,16 +52,15 @@ export class NodeFleet extends Construct {
     this.#grant(grantee, ["ec2:DeleteNetworkInterface"], ["network-interface"], this.#ours());
     this.#grant(grantee, ["ec2:DeleteVolume"], ["volume"], this.#ours());
     this.#grant(grantee, ["ec2:DeleteSecurityGroup"], ["security-group"], this.#ours());
-    Grant.addToPrincipal({
-      grantee,
-      // Describe calls know no resources.
+    allow(grantee, {
       actions: [
         "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeVolumes",
       ],
-      resourceArns: ["*"],
+      resources: ["*"],
+      wildcard: "Describe calls know no resources.",
     });
   }
 
@@ -76,10 +76,9 @@ export class NodeFleet extends Construct {
 
   #grantSecurityGroups(grantee: IGrantable): void {
     this.#grant(grantee, ["ec2:CreateSecurityGroup"], ["security-group"], this.#tagged());
-    Grant.addToPrincipal({
-      grantee,
+    allow(grantee, {
       actions: ["ec2:CreateSecurityGroup"],
-      resourceArns: [ec2Arn(this, "vpc", this.#props.network.vpcId)],
+      resources: [ec2Arn(this, "vpc", this.#props.network.vpcId)],
     });
     this.#grant(grantee, ["ec2:AuthorizeSecurityGroupIngress"], ["security-group"], this.#ours());
   }
@@ -87,10 +86,9 @@ export class NodeFleet extends Construct {
   #grantInterfaces(grantee: IGrantable): void {
     this.#grant(grantee, ["ec2:CreateNetworkInterface"], ["network-interface"], this.#tagged());
     this.#grant(grantee, ["ec2:CreateNetworkInterface"], ["security-group"], this.#ours());
-    Grant.addToPrincipal({
-      grantee,
+    allow(grantee, {
       actions: ["ec2:CreateNetworkInterface", "ec2:RunInstances"],
-      resourceArns: this.#props.network.subnetArns(),
+      resources: this.#props.network.subnetArns(),
     });
   }
 
@@ -113,15 +111,15 @@ export class NodeFleet extends Construct {
       ...throughTemplate,
     });
     this.#grant(grantee, ["ec2:RunInstances"], ["network-interface", "security-group"], this.#ours());
-    Grant.addToPrincipal({
-      grantee,
+    allow(grantee, {
       actions: ["ec2:RunInstances"],
-      resourceArns: [
+      resources: [
         Stack.of(this).formatArn({ service: "ec2", account: "", resource: "image", resourceName: "*" }),
       ],
       conditions: { ...throughTemplate, Bool: { "ec2:IsLaunchTemplateResource": "true" } },
+      wildcard: "The launch template names the image, and the condition takes no other one.",
     });
-    Grant.addToPrincipal({ grantee, actions: ["ec2:RunInstances"], resourceArns: [templateArn] });
+    allow(grantee, { actions: ["ec2:RunInstances"], resources: [templateArn] });
     this.#grantImage(grantee);
   }
 
@@ -130,12 +128,9 @@ export class NodeFleet extends Construct {
     const { nodeImage } = this.#props;
     if (nodeImage.startsWith(imageParameterPrefix)) {
       const name = nodeImage.slice(imageParameterPrefix.length).replace(/^\//, "");
-      Grant.addToPrincipal({
-        grantee,
+      allow(grantee, {
         actions: ["ssm:GetParameters"],
-        resourceArns: [
-          Stack.of(this).formatArn({ service: "ssm", resource: "parameter", resourceName: name }),
-        ],
+        resources: [Stack.of(this).formatArn({ service: "ssm", resource: "parameter", resourceName: name })],
       });
     }
   }
@@ -149,7 +144,11 @@ export class NodeFleet extends Construct {
   }
 
   #grant(grantee: IGrantable, actions: string[], resources: string[], conditions: Conditions): void {
-    const resourceArns = resources.map((resource) => ec2Arn(this, resource));
-    Grant.addToPrincipal({ grantee, actions, resourceArns, conditions });
+    allow(grantee, {
+      actions,
+      resources: resources.map((resource) => ec2Arn(this, resource)),
+      conditions,
+      wildcard: "Made at run time; the tags narrow it to this environment's clusters.",
+    });
   }
 }

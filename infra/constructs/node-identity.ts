@@ -1,12 +1,6 @@
-import {
-  Grant,
-  type IGrantable,
-  InstanceProfile,
-  PolicyStatement,
-  Role,
-  ServicePrincipal,
-} from "aws-cdk-lib/aws-iam";
+import { type IGrantable, InstanceProfile, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
+import { allow } from "./allow.ts";
 import type { EnvironmentKey } from "./environment-key.ts";
 import { clusterParametersArn, ec2Arn } from "./names.ts";
 
@@ -16,16 +10,18 @@ export interface ProgramStore {
   readonly prefix: string;
 }
 
+interface NodeIdentityProps {
+  readonly environment: string;
+  readonly key: EnvironmentKey;
+  readonly programs: ProgramStore;
+}
+
 /** Who a node is to AWS: it takes commands, reads its users' passwords and its program, and nothing else. */
 export class NodeIdentity extends Construct {
   readonly instanceProfileArn: string;
   readonly #role: Role;
 
-  constructor(
-    scope: Construct,
-    id: string,
-    props: { readonly environment: string; readonly key: EnvironmentKey; readonly programs: ProgramStore },
-  ) {
+  constructor(scope: Construct, id: string, props: NodeIdentityProps) {
     super(scope, id);
     this.#role = new Role(this, "Role", {
       path: `/pgherd/${props.environment}/`,
@@ -33,13 +29,8 @@ export class NodeIdentity extends Construct {
       description: `Nodes of pgherd's environment ${props.environment}`,
     });
     this.#allowAgent();
-    this.#allowPasswords(props.environment, props.key);
-    this.#role.addToPolicy(
-      new PolicyStatement({
-        actions: ["s3:GetObject"],
-        resources: [`${props.programs.bucketArn}/${props.programs.prefix}*.mjs`],
-      }),
-    );
+    this.#allowPasswords(props);
+    this.#allowProgram(props.programs);
     const profile = new InstanceProfile(this, "Profile", {
       path: `/pgherd/${props.environment}/`,
       role: this.#role,
@@ -47,52 +38,55 @@ export class NodeIdentity extends Construct {
     this.instanceProfileArn = profile.instanceProfileArn;
   }
 
+  /** Gives this identity to instances, and to nothing that is not EC2. */
+  grantPass(grantee: IGrantable): void {
+    allow(grantee, {
+      actions: ["iam:PassRole"],
+      resources: [this.#role.roleArn],
+      conditions: { StringEquals: { "iam:PassedToService": "ec2.amazonaws.com" } },
+    });
+  }
+
   /**
    * What the SSM agent needs to take commands. AWS's own policy for it also reads every parameter of the account and
    * opens shells (`CreateDataChannel`): both are left out.
    */
   #allowAgent(): void {
-    this.#role.addToPolicy(
-      new PolicyStatement({
-        actions: ["ssm:UpdateInstanceInformation"],
-        resources: [ec2Arn(this, "instance")],
-      }),
-    );
-    this.#role.addToPolicy(
-      new PolicyStatement({
-        actions: [
-          "ec2messages:AcknowledgeMessage",
-          "ec2messages:DeleteMessage",
-          "ec2messages:FailMessage",
-          "ec2messages:GetEndpoint",
-          "ec2messages:GetMessages",
-          "ec2messages:SendReply",
-          "ssmmessages:CreateControlChannel",
-          "ssmmessages:OpenControlChannel",
-        ],
-        // These actions know no resources.
-        resources: ["*"],
-      }),
-    );
+    allow(this.#role, {
+      actions: ["ssm:UpdateInstanceInformation"],
+      resources: [ec2Arn(this, "instance")],
+      wildcard: "The agent speaks for the instance that it runs on, which is made at run time.",
+    });
+    allow(this.#role, {
+      actions: [
+        "ec2messages:AcknowledgeMessage",
+        "ec2messages:DeleteMessage",
+        "ec2messages:FailMessage",
+        "ec2messages:GetEndpoint",
+        "ec2messages:GetMessages",
+        "ec2messages:SendReply",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:OpenControlChannel",
+      ],
+      resources: ["*"],
+      wildcard: "The agent's messages know no resources.",
+    });
   }
 
-  #allowPasswords(environment: string, key: EnvironmentKey): void {
-    this.#role.addToPolicy(
-      new PolicyStatement({
-        actions: ["ssm:GetParameter", "ssm:GetParameters"],
-        resources: [clusterParametersArn(this, environment, "users/*")],
-      }),
-    );
+  #allowPasswords({ environment, key }: NodeIdentityProps): void {
+    allow(this.#role, {
+      actions: ["ssm:GetParameter", "ssm:GetParameters"],
+      resources: [clusterParametersArn(this, environment, "users/*")],
+      wildcard: "Clusters are made at run time; the path holds passwords of users and no CA key.",
+    });
     key.grantDecryptParameters(this.#role, "users/*");
   }
 
-  /** Gives this identity to instances, and to nothing that is not EC2. */
-  grantPass(grantee: IGrantable): void {
-    Grant.addToPrincipal({
-      grantee,
-      actions: ["iam:PassRole"],
-      resourceArns: [this.#role.roleArn],
-      conditions: { StringEquals: { "iam:PassedToService": "ec2.amazonaws.com" } },
+  #allowProgram(programs: ProgramStore): void {
+    allow(this.#role, {
+      actions: ["s3:GetObject"],
+      resources: [`${programs.bucketArn}/${programs.prefix}*.mjs`],
+      wildcard: "A running operation's program can be older than the newest one.",
     });
   }
 }

@@ -26,7 +26,7 @@ export class DataStack extends EnvironmentStack {
     });
     this.table = new ClusterTable(this, "Table", { keepData: config.keepData });
     this.key = new EnvironmentKey(this, "Key", { environment: config.name, keepData: config.keepData });
-    for (const name of [...functions.map((source) => source.name), "access"]) {
+    for (const name of [...functions.map((source) => source.name), "access", "network"]) {
       new LogGroup(this, `Log-${name}`, {
         logGroupName: logGroupName(config.name, name),
         retention: retentionDays(config.logRetentionDays),

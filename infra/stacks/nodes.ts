@@ -17,7 +17,9 @@ export class NodesStack extends EnvironmentStack {
       description: "pgherd: network and identity of nodes. Clusters serve as long as it stands",
       terminationProtection: config.keepData,
     });
-    this.network = new EnvironmentNetwork(this, "Network", config.network);
+    // Its network logs there, by name.
+    this.addStackDependency(data);
+    this.network = new EnvironmentNetwork(this, "Network", config.name, config.network);
     this.identity = new NodeIdentity(this, "Identity", {
       environment: config.name,
       key: data.key,
