@@ -7,6 +7,7 @@ export interface MachineSpec {
   readonly instanceId: string;
   readonly hostname: string;
   readonly interface: MachineInterface;
+  /** Directory of an image, as `ensureNodeImage` returns it. */
   readonly imagePath: string;
 }
 
@@ -20,6 +21,8 @@ export interface MachineInterface {
 
 /** Ingress that is let in; everything else but established connections and ICMP is dropped. */
 export interface IngressPermission {
+  /** `all` takes no notice of the ports. */
+  readonly protocol: "tcp" | "udp" | "all";
   readonly fromPort: number;
   readonly toPort: number;
   readonly cidrs: readonly string[];

@@ -2,12 +2,23 @@
 # Builds the root file system of the local machines: debootstrap, the node recipe, then what only a container needs.
 # Runs in mount and process namespaces of its own, so that nothing stays mounted or running when it is killed.
 #
-#   image-build.sh RECIPE_DIRECTORY ROOT SUITE [MIRROR [DEBOOTSTRAP_SCRIPT]]
+#   image-build.sh RECIPE_DIRECTORY IMAGES_DIRECTORY NAME SUITE [MIRROR [DEBOOTSTRAP_SCRIPT]]
 #
+# The caller holds the lock of IMAGES_DIRECTORY. IMAGES_DIRECTORY/NAME appears when it is finished, and not before.
 # Lines that begin with `@` tell the progress: `@ <percent> <what is happening>`.
 set -eu
-recipe=$1 root=$2 suite=$3
-shift 3
+umask 022
+recipe=$1 images=$2 name=$3 suite=$4
+shift 4
+
+# Somebody else finished it while we waited for the lock.
+[ ! -d "$images/$name" ] || exit 0
+
+# What an interrupted build left.
+rm -rf "$images"/building-*
+building=$images/building-$name
+root=$building/root
+mkdir -p "$root"
 
 echo '@ 1 fetching the base system'
 debootstrap --variant=minbase --include=systemd,systemd-sysv,ca-certificates "$suite" "$root" "$@"
@@ -53,4 +64,7 @@ rm -rf "$root/var/log/journal"
 mkdir -p "$root/var/log/journal" "$root/etc/pgherd" "$root/var/lib/pgherd"
 # "Updated since /usr changed": saves every first boot ldconfig, sysusers and the catalogue.
 touch -r "$root/usr" "$root/etc/.updated" "$root/var/.updated"
+cp "$root/usr/lib/pgherd/manifest.json" "$building/manifest.json"
+umount "$root/proc" "$root/dev"
 sync -f "$root"
+mv "$building" "$images/$name"
