@@ -1,0 +1,24 @@
+/** What the host and a function's process say to each other over IPC. Payloads stay JSON text on the way. */
+export interface InvokeMessage {
+  readonly type: "invoke";
+  readonly requestId: string;
+  readonly payload: string;
+  readonly functionArn: string;
+  /** Epoch milliseconds. */
+  readonly deadline: number;
+}
+
+export type ProcessMessage =
+  /** The handler is loaded. */
+  | { readonly type: "ready" }
+  /** It cannot be loaded; the process ends. */
+  | { readonly type: "init-error"; readonly error: FunctionErrorPayload }
+  | { readonly type: "result"; readonly requestId: string; readonly payload: string }
+  | { readonly type: "error"; readonly requestId: string; readonly error: FunctionErrorPayload };
+
+/** The error document of an invocation that failed, as Lambda writes it. */
+export interface FunctionErrorPayload {
+  readonly errorType: string;
+  readonly errorMessage: string;
+  readonly trace?: readonly string[];
+}

@@ -1,0 +1,407 @@
+import {
+  objectList,
+  optionalNumber,
+  optionalObject,
+  optionalText,
+  requiredText,
+  textList,
+} from "../endpoints/input.ts";
+import { type Caller, type Service, ServiceError } from "../endpoints/service.ts";
+import type { Documents } from "../state/documents.ts";
+import { DurableEngine, type DurableEngineOptions } from "./durable/engine.ts";
+import type { ErrorObject, ExecutionRecord, OperationUpdate } from "./durable/types.ts";
+import type { DurableAnswer } from "./durable/wire.ts";
+import { type FunctionConfiguration, FunctionRegistry, type ResolvedFunction } from "./functions.ts";
+import { FunctionHost, type HostOptions } from "./host.ts";
+import { FunctionError } from "./process.ts";
+import { EventQueue } from "./queue.ts";
+
+type Input = Readonly<Record<string, unknown>>;
+type Output = Record<string, unknown>;
+
+export interface LambdaServiceOptions extends HostOptions {
+  readonly documents: Documents;
+  /** Hooks of the durable engine, for tests that crash it. */
+  readonly hooks?: NonNullable<DurableEngineOptions["hooks"]>;
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface Invocation {
+  /** Name, `name:qualifier` or ARN. */
+  readonly reference: string;
+  readonly qualifier?: string | null;
+  /** JSON text. */
+  readonly payload: string;
+  readonly type?: "RequestResponse" | "Event" | "DryRun";
+  readonly durableExecutionName?: string | null;
+}
+
+export interface InvocationAnswer {
+  readonly statusCode: number;
+  /** JSON text; null where the caller does not wait. */
+  readonly payload: string | null;
+  readonly functionError: string | null;
+  readonly executedVersion: string;
+  readonly durableExecutionArn: string | null;
+}
+
+/** Lambda's limits, in bytes. */
+const payloadBytesMax = { sync: 6 * 1024 * 1024, async: 1024 * 1024 } as const;
+
+/** Lambda: functions in processes of their own, asynchronous invocations, durable executions. */
+export class LambdaService implements Service {
+  readonly name = "lambda";
+  readonly durable: DurableEngine;
+  readonly #registry: FunctionRegistry;
+  readonly #host: FunctionHost;
+  readonly #queue: EventQueue;
+
+  constructor(options: LambdaServiceOptions) {
+    const onError = options.onError ?? (() => undefined);
+    this.#registry = new FunctionRegistry(options.documents);
+    this.#host = new FunctionHost(options);
+    this.#queue = new EventQueue({
+      documents: options.documents,
+      deliver: (reference, payload) => this.#deliver(reference, payload),
+      onError,
+    });
+    this.durable = new DurableEngine({
+      documents: options.documents,
+      region: options.region,
+      account: options.account,
+      invoke: ({ functionName, version, event }) =>
+        this.#invokeDurable(functionName, version, JSON.stringify(event)),
+      invokeChained: (chained) => this.#invokeChained(chained),
+      onError,
+      ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
+    });
+  }
+
+  /** Goes on with what the last control plane left: durable executions and undelivered events. */
+  recover(): void {
+    this.durable.recover();
+    this.#queue.recover();
+  }
+
+  /** Ends every function's process; what runs is gone on with by `recover` of the next service. */
+  async close(): Promise<void> {
+    this.durable.close();
+    this.#queue.close();
+    await this.#host.close();
+  }
+
+  /** Creates the function or updates its `$LATEST`. @returns its unqualified ARN */
+  createFunction(configuration: FunctionConfiguration): string {
+    this.#registry.put(configuration);
+    return this.#host.arnOf(configuration.functionName);
+  }
+
+  /** @returns the version's number; the same as before when nothing has changed. */
+  publishVersion(functionName: string): string {
+    return this.#registry.publish(functionName);
+  }
+
+  /** Creates or moves the alias. @returns its ARN */
+  createAlias(functionName: string, alias: string, version: string): string {
+    this.#registry.putAlias(functionName, alias, version);
+    return this.#host.arnOf(functionName, alias);
+  }
+
+  deleteFunction(functionName: string): void {
+    for (const version of ["$LATEST", ...this.#registry.versionsOf(functionName)]) {
+      this.#host.retire(functionName, version);
+    }
+    this.#registry.delete(functionName);
+  }
+
+  /** Starts the processes that a function keeps, so that its first caller does not wait for them. */
+  async warmUp(reference: string): Promise<void> {
+    const { configuration, version } = this.#registry.resolve(reference, null);
+    await this.#host.warmUp(configuration, version);
+  }
+
+  /** @throws {ServiceError} as Lambda refuses an invocation; what the function does is in the answer. */
+  async invoke(invocation: Invocation): Promise<InvocationAnswer> {
+    const { payload, type = "RequestResponse", durableExecutionName = null } = invocation;
+    const resolved = this.#registry.resolve(invocation.reference, invocation.qualifier ?? null);
+    checkPayload(payload, type);
+    if (resolved.configuration.durable !== null) {
+      return this.#startDurable(resolved, payload, type, durableExecutionName);
+    }
+    if (durableExecutionName !== null) {
+      throw new ServiceError(
+        "InvalidParameterValueException",
+        "DurableExecutionName is only supported for durable functions.",
+      );
+    }
+    const answer = { executedVersion: resolved.version, durableExecutionArn: null, functionError: null };
+    switch (type) {
+      case "DryRun":
+        return { ...answer, statusCode: 204, payload: null };
+      case "Event":
+        this.#queue.add(this.#host.arnOf(resolved.configuration.functionName, resolved.version), payload);
+        return { ...answer, statusCode: 202, payload: null };
+      case "RequestResponse":
+        return { ...answer, statusCode: 200, ...(await this.#run(resolved, payload)) };
+    }
+  }
+
+  async call(action: string, input: Input, _caller: Caller): Promise<Output> {
+    const act = this.#actions[action];
+    if (act === undefined) {
+      throw new ServiceError(
+        "UnknownOperationException",
+        `The operation ${action} does not exist here.`,
+        404,
+      );
+    }
+    return act(input);
+  }
+
+  readonly #actions: Readonly<Record<string, (input: Input) => Promise<Output> | Output>> = {
+    Invoke: (input) => this.#callInvoke(input),
+    ListFunctions: () => ({
+      Functions: this.#registry.list().map((item) => this.#describe(item, "$LATEST")),
+    }),
+    GetFunctionConfiguration: (input) => {
+      const resolved = this.#registry.resolve(
+        requiredText(input, "FunctionName"),
+        optionalText(input, "Qualifier"),
+      );
+      return this.#describe(resolved.configuration, resolved.version);
+    },
+    ListVersionsByFunction: (input) => {
+      const { configuration } = this.#registry.resolve(requiredText(input, "FunctionName"), null);
+      const versions = ["$LATEST", ...this.#registry.versionsOf(configuration.functionName)];
+      return {
+        Versions: versions.map((version) =>
+          this.#describe(this.#registry.resolve(configuration.functionName, version).configuration, version),
+        ),
+      };
+    },
+    CheckpointDurableExecution: (input) =>
+      this.durable.checkpoint(
+        {
+          arn: requiredText(input, "DurableExecutionArn"),
+          token: requiredText(input, "CheckpointToken"),
+          clientToken: optionalText(input, "ClientToken"),
+          updates: objectList(input, "Updates") as readonly OperationUpdate[],
+        },
+        "epoch-seconds",
+      ),
+    GetDurableExecutionState: (input) =>
+      this.durable.state(
+        {
+          arn: requiredText(input, "DurableExecutionArn"),
+          token: requiredText(input, "CheckpointToken"),
+          marker: optionalText(input, "Marker"),
+          itemsMax: optionalNumber(input, "MaxItems", { min: 0, max: 1000 }),
+        },
+        "epoch-seconds",
+      ),
+    GetDurableExecution: (input) =>
+      describeExecution(this.durable.get(requiredText(input, "DurableExecutionArn"))),
+    ListDurableExecutionsByFunction: (input) => this.#listExecutions(input),
+    StopDurableExecution: (input) => {
+      const error = optionalObject(input, "Error") as ErrorObject;
+      return { StopTimestamp: this.durable.stop(requiredText(input, "DurableExecutionArn"), error) / 1000 };
+    },
+    SendDurableExecutionCallbackSuccess: (input) => {
+      const result = optionalText(input, "Result") ?? "";
+      this.durable.completeCallback(requiredText(input, "CallbackId"), { result });
+      return {};
+    },
+    SendDurableExecutionCallbackFailure: (input) => {
+      const error = optionalObject(input, "Error") as ErrorObject;
+      this.durable.completeCallback(requiredText(input, "CallbackId"), { error });
+      return {};
+    },
+    SendDurableExecutionCallbackHeartbeat: (input) => {
+      this.durable.heartbeat(requiredText(input, "CallbackId"));
+      return {};
+    },
+  };
+
+  async #callInvoke(input: Input): Promise<Output> {
+    const type = optionalText(input, "InvocationType") ?? "RequestResponse";
+    if (type !== "RequestResponse" && type !== "Event" && type !== "DryRun") {
+      throw new ServiceError("InvalidParameterValueException", `The invocation type ${type} does not exist.`);
+    }
+    const answer = await this.invoke({
+      reference: requiredText(input, "FunctionName"),
+      qualifier: optionalText(input, "Qualifier"),
+      payload: optionalText(input, "Payload") ?? "",
+      type,
+      durableExecutionName: optionalText(input, "DurableExecutionName"),
+    });
+    return {
+      StatusCode: answer.statusCode,
+      ExecutedVersion: answer.executedVersion,
+      ...(answer.payload === null ? {} : { Payload: answer.payload }),
+      ...(answer.functionError === null ? {} : { FunctionError: answer.functionError }),
+      ...(answer.durableExecutionArn === null ? {} : { DurableExecutionArn: answer.durableExecutionArn }),
+    };
+  }
+
+  async #run(
+    resolved: ResolvedFunction,
+    payload: string,
+  ): Promise<{ payload: string; functionError: string | null }> {
+    try {
+      const result = await this.#host.invoke(resolved.configuration, resolved.version, payload);
+      return { payload: result, functionError: null };
+    } catch (error) {
+      if (!(error instanceof FunctionError)) throw error;
+      return { payload: JSON.stringify(error.payload), functionError: "Unhandled" };
+    }
+  }
+
+  async #deliver(reference: string, payload: string): Promise<void> {
+    const { configuration, version } = this.#registry.resolve(reference, null);
+    await this.#host.invoke(configuration, version, payload);
+  }
+
+  async #startDurable(
+    resolved: ResolvedFunction,
+    payload: string,
+    type: NonNullable<Invocation["type"]>,
+    name: string | null,
+  ): Promise<InvocationAnswer> {
+    const { configuration, version } = resolved;
+    if (!resolved.qualified || configuration.durable === null) {
+      throw new ServiceError(
+        "InvalidParameterValueException",
+        "You cannot invoke a durable function using an unqualified ARN.",
+      );
+    }
+    const answer = { executedVersion: version, functionError: null, durableExecutionArn: null };
+    if (type === "DryRun") return { ...answer, statusCode: 204, payload: null };
+    const { arn } = this.durable.start({
+      functionName: configuration.functionName,
+      version,
+      name,
+      payload: payload === "" ? "{}" : payload,
+      ...configuration.durable,
+    });
+    if (type === "Event") return { ...answer, statusCode: 202, payload: null, durableExecutionArn: arn };
+    const ended = await this.durable.ended(arn);
+    return {
+      ...answer,
+      statusCode: 200,
+      durableExecutionArn: arn,
+      ...(ended.status === "SUCCEEDED"
+        ? { payload: ended.result ?? "null" }
+        : { payload: JSON.stringify(errorDocument(ended)), functionError: "Unhandled" }),
+    };
+  }
+
+  async #invokeDurable(functionName: string, version: string, event: string): Promise<DurableAnswer> {
+    const { configuration } = this.#registry.resolve(functionName, version);
+    const text = await this.#host.invoke(configuration, version, event);
+    return (JSON.parse(text) ?? {}) as DurableAnswer;
+  }
+
+  async #invokeChained(chained: {
+    functionName: string;
+    payload: string;
+    executionName: string;
+  }): Promise<string> {
+    const { configuration } = this.#registry.resolve(chained.functionName, null);
+    const answer = await this.invoke({
+      reference: chained.functionName,
+      payload: chained.payload,
+      durableExecutionName: configuration.durable === null ? null : chained.executionName,
+    });
+    if (answer.functionError === null) return answer.payload ?? "null";
+    const error = JSON.parse(answer.payload ?? "{}") as { errorType?: string; errorMessage?: string };
+    throw new ServiceError(error.errorType ?? "Error", error.errorMessage ?? "the function failed");
+  }
+
+  #listExecutions(input: Input): Output {
+    const { configuration } = this.#registry.resolve(
+      requiredText(input, "FunctionName"),
+      optionalText(input, "Qualifier"),
+    );
+    const statuses = textList(input, "Statuses");
+    const name = optionalText(input, "DurableExecutionName");
+    const matching = this.durable
+      .list(configuration.functionName)
+      .filter((record) => statuses.length === 0 || statuses.includes(record.status))
+      .filter((record) => name === null || record.name === name)
+      .sort((a, b) => a.startedAt - b.startedAt);
+    if (optionalText(input, "ReverseOrder") === "true") matching.reverse();
+    const start = Number(optionalText(input, "Marker") ?? "0");
+    const end = start + (optionalNumber(input, "MaxItems", { min: 0, max: 1000 }) ?? 100);
+    return {
+      DurableExecutions: matching.slice(start, end).map(summarizeExecution),
+      ...(end < matching.length ? { NextMarker: String(end) } : {}),
+    };
+  }
+
+  #describe(configuration: FunctionConfiguration, version: string): Output {
+    return {
+      FunctionName: configuration.functionName,
+      FunctionArn: this.#host.arnOf(configuration.functionName, version),
+      Version: version,
+      Runtime: "nodejs24.x",
+      Handler: configuration.handler,
+      Role: configuration.roleName,
+      Timeout: configuration.timeoutSeconds,
+      MemorySize: configuration.memoryMiB,
+      State: "Active",
+    };
+  }
+}
+
+function checkPayload(payload: string, type: NonNullable<Invocation["type"]>): void {
+  const bytesMax = type === "Event" ? payloadBytesMax.async : payloadBytesMax.sync;
+  if (Buffer.byteLength(payload) > bytesMax) {
+    throw new ServiceError(
+      "RequestTooLargeException",
+      `Request must be smaller than ${bytesMax} bytes.`,
+      413,
+    );
+  }
+  if (payload === "") return;
+  try {
+    JSON.parse(payload);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw invalidContent(reason);
+  }
+}
+
+function invalidContent(reason: string): ServiceError {
+  return new ServiceError(
+    "InvalidRequestContentException",
+    `Could not parse request body into json: ${reason}`,
+  );
+}
+
+function errorDocument(record: ExecutionRecord): Output {
+  return {
+    errorType: record.error?.ErrorType ?? record.status,
+    errorMessage: record.error?.ErrorMessage ?? `the execution ended as ${record.status}`,
+  };
+}
+
+function summarizeExecution(record: ExecutionRecord): Output {
+  return {
+    DurableExecutionArn: record.arn,
+    DurableExecutionName: record.name,
+    FunctionArn: record.arn.split("/durable-execution/")[0],
+    Status: record.status,
+    StartTimestamp: record.startedAt / 1000,
+    ...(record.endedAt === null ? {} : { EndTimestamp: record.endedAt / 1000 }),
+  };
+}
+
+function describeExecution(record: ExecutionRecord): Output {
+  return {
+    ...summarizeExecution(record),
+    Version: record.version,
+    InputPayload: record.inputPayload,
+    ...(record.result === null ? {} : { Result: record.result }),
+    ...(record.error === null ? {} : { Error: record.error }),
+  };
+}
