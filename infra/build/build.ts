@@ -29,6 +29,8 @@ const layerFolder = "layer/nodejs/node_modules/@pgherd/layers";
 export interface BuildOutput {
   readonly directory: string;
   readonly functions: readonly FunctionSource[];
+  /** What functions import (`@pgherd/layers/domain`) → the layer's file for it, relative to the directory. */
+  readonly layerEntries: Readonly<Record<string, string>>;
   /** The node program's own hash: commands name it, nodes check it. */
   readonly nodeProgramSha256: string;
   /** Output file (relative to the directory) → bytes and what is in it, for measurements and tests. */
@@ -39,6 +41,8 @@ export interface BuiltFile {
   readonly bytes: number;
   /** Sources (relative to the repository) → bytes of the output that they became. */
   readonly sources: Readonly<Record<string, number>>;
+  /** What it imports as soon as it is imported: other output files, or what stays outside (`node:fs`, `@pgherd/layers/domain`). */
+  readonly imports: readonly string[];
 }
 
 interface Part {
@@ -67,6 +71,12 @@ export async function build(
   return {
     directory,
     functions,
+    layerEntries: Object.fromEntries(
+      Object.entries(layers.exports).map(([name, source]) => [
+        path.posix.join("@pgherd/layers", name),
+        path.posix.join(layerFolder, `${stripExtension(source)}.js`),
+      ]),
+    ),
     nodeProgramSha256: sha256(findOutput(outputs, path.join(directory, "node/pgherd-node.mjs"))),
     files: describeFiles(root, directory, parts),
   };
@@ -186,20 +196,24 @@ async function checkEntriesExist(root: string, layers: LayersPackage): Promise<v
 }
 
 function describeFiles(root: string, directory: string, parts: readonly Part[]): BuildOutput["files"] {
-  const files: Record<string, BuiltFile> = {};
-  for (const { metafile } of parts) {
-    for (const [output, description] of Object.entries(metafile.outputs)) {
-      if (!output.endsWith(".map")) {
-        files[path.relative(directory, path.resolve(root, output))] = {
-          bytes: description.bytes,
-          sources: Object.fromEntries(
-            Object.entries(description.inputs).map(([source, { bytesInOutput }]) => [source, bytesInOutput]),
-          ),
-        };
-      }
-    }
-  }
-  return files;
+  const nameOf = (output: string) => path.relative(directory, path.resolve(root, output));
+  const outputs = parts
+    .flatMap(({ metafile }) => Object.entries(metafile.outputs))
+    .filter(([output]) => !output.endsWith(".map"));
+  return Object.fromEntries(
+    outputs.map(([output, { bytes, inputs, imports }]) => [
+      nameOf(output),
+      {
+        bytes,
+        sources: Object.fromEntries(
+          Object.entries(inputs).map(([source, { bytesInOutput }]) => [source, bytesInOutput]),
+        ),
+        imports: imports
+          .filter(({ kind }) => kind !== "dynamic-import")
+          .map(({ path: imported, external }) => (external === true ? imported : nameOf(imported))),
+      },
+    ]),
+  );
 }
 
 function findOutput(outputs: readonly OutputFile[], file: string): Uint8Array {

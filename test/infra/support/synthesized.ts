@@ -1,0 +1,77 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { Validations } from "aws-cdk-lib";
+import { AwsSolutionsChecks } from "cdk-nag";
+import { z } from "zod";
+import { build } from "../../../infra/build/build.ts";
+import { type StageName, stageNames } from "../../../infra/config/index.ts";
+import { createApp } from "../../../infra/create-app.ts";
+
+const resourceSchema = z.looseObject({
+  Type: z.string(),
+  Properties: z.record(z.string(), z.unknown()).default({}),
+  DeletionPolicy: z.string().optional(),
+  UpdateReplacePolicy: z.string().optional(),
+});
+export type Resource = z.infer<typeof resourceSchema>;
+
+const templateSchema = z.looseObject({ Resources: z.record(z.string(), resourceSchema) });
+export type Template = z.infer<typeof templateSchema>;
+
+export interface Stack {
+  readonly stage: StageName;
+  /** Data, Nodes or ControlPlane. */
+  readonly name: string;
+  readonly stackName: string;
+  readonly terminationProtection: boolean;
+  readonly template: Template;
+}
+
+/** The variables that are read from the machine's own environment would make two machines' snapshots differ. */
+const variables = {};
+
+/** Builds the tree and synthesizes every stage; fails where a rule of cdk-nag is broken and not acknowledged. */
+export async function synthesizeAll(): Promise<readonly Stack[]> {
+  const directory = await mkdtemp(path.join(tmpdir(), "pgherd-infra-"));
+  const app = createApp({
+    stages: stageNames,
+    build: await build({ directory: path.join(directory, "build") }),
+    outDirectory: path.join(directory, "assembly"),
+    variables,
+  });
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  const assembly = app.synth();
+  return stageNames.flatMap((stage) =>
+    assembly.getNestedAssembly(`assembly-${stage}`).stacksRecursively.map((stack) => ({
+      stage,
+      name: stack.hierarchicalId.split("/").at(-1) ?? "",
+      stackName: stack.stackName,
+      terminationProtection: stack.terminationProtection ?? false,
+      template: templateSchema.parse(stack.template),
+    })),
+  );
+}
+
+export function resourcesOf(stack: Stack, type: string): readonly (Resource & { readonly id: string })[] {
+  return Object.entries(stack.template.Resources)
+    .filter(([, resource]) => resource.Type === type)
+    .map(([id, resource]) => ({ ...resource, id }));
+}
+
+export function allResources(
+  stacks: readonly Stack[],
+  type: string,
+): readonly (Resource & { readonly id: string; readonly stage: StageName })[] {
+  return stacks.flatMap((stack) =>
+    resourcesOf(stack, type).map((found) => ({ ...found, stage: stack.stage })),
+  );
+}
+
+export function findStack(stacks: readonly Stack[], stage: StageName, name: string): Stack {
+  const stack = stacks.find((candidate) => candidate.stage === stage && candidate.name === name);
+  if (stack === undefined) {
+    throw new Error(`the stage ${stage} has no stack ${name}`);
+  }
+  return stack;
+}

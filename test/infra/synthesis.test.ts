@@ -1,0 +1,157 @@
+import { createHash } from "node:crypto";
+import { access, constants, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { isBuiltin } from "node:module";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type BuildOutput, build } from "../../infra/build/build.ts";
+import { type SynthesizedStage, synthesize } from "../../infra/build/synth.ts";
+
+const variables = { PGHERD_LOCAL_VPC_CIDR: "198.18.8.0/22", PGHERD_LOCAL_ISSUER: "http://198.18.8.1:4000/" };
+
+let directory: string;
+let built: BuildOutput;
+
+beforeAll(async () => {
+  directory = await mkdtemp(path.join(tmpdir(), "pgherd-synthesis-"));
+  built = await build({ directory: path.join(directory, "build") });
+});
+
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+function synthesizeLocal(out: string, changed: Partial<typeof variables> = {}): Promise<SynthesizedStage> {
+  const outDirectory = path.join(directory, out);
+  return synthesize({ stage: "local", outDirectory, variables: { ...variables, ...changed } });
+}
+
+describe("a synthesis", () => {
+  test("is skipped while nothing changed, and finds the same again", async () => {
+    const first = await synthesizeLocal("again");
+    const second = await synthesizeLocal("again");
+    expect(first.fresh).toBe(true);
+    expect(second).toEqual({ ...first, fresh: false });
+  });
+
+  test("is repeated when a variable changed", async () => {
+    await synthesizeLocal("changed");
+    const changed = await synthesizeLocal("changed", { PGHERD_LOCAL_VPC_CIDR: "198.18.12.0/22" });
+    expect(changed.fresh).toBe(true);
+    const templates = await Promise.all(changed.stacks.map(({ template }) => readFile(template, "utf8")));
+    expect(templates.join()).toContain("198.18.12.0/22");
+    expect(templates.join()).not.toContain("198.18.8.0/22");
+  });
+
+  test("that was interrupted is repeated", async () => {
+    const first = await synthesizeLocal("interrupted");
+    await rm(path.join(directory, "interrupted/key"));
+    await writeFile(`${path.join(directory, "interrupted")}.next`, "half of it");
+    expect(await synthesizeLocal("interrupted")).toEqual(first);
+  });
+
+  test("answers stacks in the order in which they deploy, and every asset that a template names", async () => {
+    const stage = await synthesizeLocal("again");
+    expect(stage).toMatchObject({ account: "000000000000", region: "local-1" });
+    expect(stage.stacks.map(({ name }) => name)).toEqual([
+      "pgherd-local-data",
+      "pgherd-local-nodes",
+      "pgherd-local-control-plane",
+    ]);
+    const controlPlane = stage.stacks.at(-1);
+    const template = await readFile(controlPlane?.template ?? "", "utf8");
+    const named = new Set(
+      [...template.matchAll(/pgherd\/local\/[0-9a-f]{64}\.(?:zip|mjs)/g)].map(([key]) => key),
+    );
+    expect(named.size).toBeGreaterThanOrEqual(5);
+    expect(new Set(controlPlane?.assets.map(({ key }) => key))).toEqual(named);
+    for (const { source } of controlPlane?.assets ?? []) {
+      await access(source);
+    }
+  });
+
+  test("names the node program by its bytes", async () => {
+    const stage = await synthesizeLocal("again");
+    const controlPlane = stage.stacks.at(-1);
+    const program = controlPlane?.assets.find(({ packaging }) => packaging === "file");
+    const sha256 = createHash("sha256")
+      .update(await readFile(program?.source ?? ""))
+      .digest("hex");
+    expect(await readFile(controlPlane?.template ?? "", "utf8")).toContain(sha256);
+  });
+
+  test("gives the loader of the node image: one executable file", async () => {
+    const { nodeLoader } = await synthesizeLocal("again");
+    await access(nodeLoader, constants.X_OK);
+    expect((await readFile(nodeLoader, "utf8")).startsWith("#!/usr/bin/env node\n")).toBe(true);
+  });
+});
+
+describe("a build", () => {
+  test("of the same sources gives the same bytes", async () => {
+    const again = await build({ directory: path.join(directory, "elsewhere") });
+    expect(await hashes(again.directory)).toEqual(await hashes(built.directory));
+  });
+
+  test("has a bundle for every function of the tree", async () => {
+    const names = built.functions.map(({ name }) => name);
+    expect(names).toEqual(
+      expect.arrayContaining(["api", "create-cluster", "delete-cluster", "stuck-operations"]),
+    );
+    for (const name of names) {
+      await access(path.join(built.directory, "functions", name, "index.mjs"));
+    }
+  });
+
+  test("ships no package twice: what the layer has is in no bundle", () => {
+    const inLayer = packagesIn("layer/");
+    expect(inLayer.size).toBeGreaterThan(5);
+    expect([...packagesIn("functions/")].filter((name) => inLayer.has(name))).toEqual([]);
+  });
+
+  test.each(["node/pgherd-node.mjs", "node/run"])("leaves nothing outside %s but Node.js itself", (file) => {
+    const imports = built.files[file]?.imports;
+    expect(imports?.filter((source) => !isBuiltin(source))).toEqual([]);
+  });
+
+  test("leaves nothing outside functions but the layer and Node.js itself", () => {
+    const functions = Object.entries(built.files).filter(([file]) => file.startsWith("functions/"));
+    const imports = functions.flatMap(([, description]) => description.imports);
+    expect(imports).toContain("@pgherd/layers/aws/store");
+    expect(imports.filter((source) => !isBuiltin(source) && !source.startsWith("@pgherd/layers/"))).toEqual(
+      [],
+    );
+  });
+
+  test("has nothing that an ES module cannot load: no call of `require` is left for run time", async () => {
+    const modules = Object.keys(built.files).filter((file) => /\.m?js$/.test(file));
+    const contents = await Promise.all(
+      modules.map((file) => readFile(path.join(built.directory, file), "utf8")),
+    );
+    expect(modules.filter((_file, index) => contents[index]?.includes("Dynamic require of"))).toEqual([]);
+  });
+});
+
+function packagesIn(prefix: string): ReadonlySet<string> {
+  const sources = Object.entries(built.files)
+    .filter(([file]) => file.startsWith(prefix))
+    .flatMap(([, { sources: bytes }]) => Object.entries(bytes).filter(([, count]) => count > 0));
+  const packages = sources.flatMap(
+    ([source]) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? [],
+  );
+  return new Set(packages);
+}
+
+async function hashes(folder: string): Promise<Record<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name));
+  const hashed = await Promise.all(
+    files.map(async (file) => {
+      const hash = createHash("sha256")
+        .update(await readFile(file))
+        .digest("hex");
+      return [path.relative(folder, file), hash] as const;
+    }),
+  );
+  return Object.fromEntries(hashed.sort());
+}
