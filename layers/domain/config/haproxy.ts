@@ -1,0 +1,91 @@
+import { nodePorts } from "../cluster/node-ports.ts";
+import type { Peer } from "../node/protocol.ts";
+import { nodePaths, tlsFiles } from "./paths.ts";
+
+/** Connections through one node; PostgreSQL's and PgBouncer's own limits are lower. */
+const connectionsMax = 20_000;
+/** Databases have connections that do nothing for days. */
+const idleTimeout = "7d";
+/** A node in another zone answers within milliseconds. */
+const connectTimeout = "1s";
+
+interface Pool {
+  readonly name: string;
+  readonly port: number;
+  /** What Patroni is asked; 200 means that the member belongs to the pool. */
+  readonly check: string;
+  /** How often, where everything is as it was. A check is a TLS handshake, so only the leader's is asked often. */
+  readonly interval: string;
+  readonly balance: string;
+}
+
+const pools: readonly Pool[] = [
+  {
+    name: "read_write",
+    port: nodePorts.readWrite,
+    check: "/primary",
+    interval: "500ms",
+    balance: "roundrobin",
+  },
+  { name: "read_only", port: nodePorts.readOnly, check: "/replica", interval: "1s", balance: "leastconn" },
+  { name: "any", port: nodePorts.any, check: "/read-only", interval: "1s", balance: "leastconn" },
+];
+
+function renderPool(pool: Pool, members: readonly Peer[]): string {
+  const servers = members.map(
+    (peer) =>
+      `    server ${peer.nodeId} ${peer.address}:${nodePorts.postgres} check port ${nodePorts.patroni} check-ssl verify required ca-file ${tlsFiles("haproxy").authority} verifyhost ${peer.nodeId}`,
+  );
+  return [
+    `listen ${pool.name}`,
+    `    bind :${pool.port}`,
+    `    balance ${pool.balance}`,
+    "    option httpchk",
+    `    http-check send meth OPTIONS uri ${pool.check}`,
+    "    http-check expect status 200",
+    `    default-server inter ${pool.interval} fastinter 200ms downinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions`,
+    ...servers,
+  ].join("\n");
+}
+
+/** Passes TCP through to the members, so TLS and the login are between the client and PostgreSQL. */
+export function renderHaproxy(peers: readonly Peer[], self: Peer): string {
+  const members = peers.filter((peer) => peer.services.includes("postgres") && peer.shard === self.shard);
+  return `global
+    log stderr format raw daemon notice
+    maxconn ${connectionsMax}
+    stats socket ${nodePaths.proxySocket} mode 600 level admin
+    ssl-default-bind-options ssl-min-ver TLSv1.2
+    ssl-default-server-options ssl-min-ver TLSv1.2
+
+defaults
+    log global
+    mode tcp
+    option dontlog-normal
+    option clitcpka
+    option srvtcpka
+    # Another member is tried at once; the default waits a second.
+    retries 0
+    option redispatch 1
+    timeout connect ${connectTimeout}
+    timeout check 1s
+    timeout queue 5s
+    timeout client ${idleTimeout}
+    timeout server ${idleTimeout}
+    timeout client-fin 5s
+    timeout server-fin 5s
+
+${pools.map((pool) => renderPool(pool, members)).join("\n\n")}
+
+listen statistics
+    mode http
+    bind :${nodePorts.haproxyStatistics} ssl crt ${tlsFiles("haproxy").bundle}
+    timeout client 10s
+    timeout server 10s
+    stats enable
+    stats uri /
+    stats refresh 5s
+    stats hide-version
+    http-request use-service prometheus-exporter if { path /metrics }
+`;
+}

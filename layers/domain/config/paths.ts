@@ -1,0 +1,50 @@
+/** Where things are on a node. */
+export const nodePaths = {
+  /** The data volume: everything that outlives an instance. */
+  data: "/var/lib/pgherd/data",
+  etcdData: "/var/lib/pgherd/data/etcd",
+  postgresParent: "/var/lib/pgherd/data/postgres",
+  postgresData: "/var/lib/pgherd/data/postgres/17",
+  postgresBin: "/usr/lib/postgresql/17/bin",
+  postgresSocket: "/run/postgresql",
+  poolerSocket: "/run/pgbouncer",
+  proxySocket: "/run/haproxy/admin.sock",
+  configuration: "/etc/pgherd",
+  units: "/etc/systemd/system",
+  /** The node's own key; services get copies. */
+  key: "/var/lib/pgherd/tls/node.key",
+  /** What configure was told last (no secrets): observe finds its peers here. */
+  intent: "/var/lib/pgherd/intent.json",
+  /** Answers of finished commands. */
+  finished: "/var/lib/pgherd/finished",
+  programs: "/var/lib/pgherd/programs",
+} as const;
+
+/** Who owns a copy of the node's key, certificate and the cluster's CA certificate. */
+export type TlsOwner = "etcd" | "postgres" | "haproxy" | "pgbouncer";
+
+export interface TlsFiles {
+  readonly key: string;
+  readonly certificate: string;
+  readonly authority: string;
+  /** Certificate, then key, in one file: HAProxy reads them so. */
+  readonly bundle: string;
+}
+
+export function tlsFiles(owner: TlsOwner): TlsFiles {
+  const directory = `${nodePaths.configuration}/tls/${owner}`;
+  return {
+    key: `${directory}/node.key`,
+    certificate: `${directory}/node.crt`,
+    authority: `${directory}/ca.crt`,
+    bundle: `${directory}/node.pem`,
+  };
+}
+
+export const configurationFiles = {
+  etcd: `${nodePaths.configuration}/etcd.yaml`,
+  patroni: `${nodePaths.configuration}/patroni.yaml`,
+  haproxy: `${nodePaths.configuration}/haproxy.cfg`,
+  pgbouncer: `${nodePaths.configuration}/pgbouncer.ini`,
+  pgbouncerUsers: `${nodePaths.configuration}/pgbouncer-users.txt`,
+} as const;

@@ -1,0 +1,135 @@
+import { memberName, patroniScope } from "../cluster/names.ts";
+import { nodePorts } from "../cluster/node-ports.ts";
+import type { ClusterSpec, Durability } from "../cluster/spec.ts";
+import type { NodeIntent, Peer } from "../node/protocol.ts";
+import { settleParameters } from "../postgres/spec-parameters.ts";
+import { dcsPeers } from "./etcd.ts";
+import { nodePaths, tlsFiles } from "./paths.ts";
+import { accessRules } from "./postgres-access.ts";
+import { postgresParameters } from "./postgres-parameters.ts";
+import { renderYaml, type YamlMapping } from "./yaml.ts";
+
+/**
+ * Patroni's timing. The leader's key lives `ttl` seconds; a loop and two retries must fit into it, or a leader that
+ * cannot reach etcd would still be running when another one is elected.
+ */
+const timing = { ttl: 20, loop_wait: 1, retry_timeout: 9 } as const;
+/** An asynchronous replica that is further behind is not promoted by itself. */
+const lagBytesMaxOnFailover = 16 * 1024 ** 2;
+/** A replica that is away keeps its slot this long; max_slot_wal_keep_size bounds what that costs. */
+const memberSlotsTtl = "30min";
+
+export interface PatroniSecrets {
+  readonly replicator: string;
+  readonly rewind: string;
+  readonly patroni: string;
+}
+
+function synchronous(durability: Durability): YamlMapping {
+  switch (durability) {
+    case "async":
+      return { synchronous_mode: false };
+    case "sync":
+      return { synchronous_mode: true, synchronous_mode_strict: false, synchronous_node_count: 1 };
+    case "strict":
+      return { synchronous_mode: true, synchronous_mode_strict: true, synchronous_node_count: 1 };
+    case "quorum":
+      return { synchronous_mode: "quorum", synchronous_mode_strict: false, synchronous_node_count: 1 };
+  }
+}
+
+/** What Patroni keeps in the DCS for the whole shard; the bootstrap writes it there once. */
+export function dynamicConfiguration(spec: ClusterSpec): YamlMapping {
+  const { shared } = settleParameters(spec);
+  return {
+    ...timing,
+    maximum_lag_on_failover: lagBytesMaxOnFailover,
+    // A crashed leader gives way at once where somebody can take over, and is started again where nobody can.
+    primary_start_timeout: 0,
+    // While etcd is away, the leader goes on as long as every member agrees that it leads.
+    failsafe_mode: true,
+    member_slots_ttl: memberSlotsTtl,
+    ...synchronous(spec.durability),
+    postgresql: {
+      use_pg_rewind: true,
+      use_slots: true,
+      parameters: { wal_level: "replica", hot_standby: "on", wal_log_hints: "on", ...shared },
+    },
+  };
+}
+
+function restApi(self: Peer, secrets: PatroniSecrets): YamlMapping {
+  const tls = tlsFiles("postgres");
+  return {
+    listen: `0.0.0.0:${nodePorts.patroni}`,
+    connect_address: `${self.address}:${nodePorts.patroni}`,
+    cafile: tls.authority,
+    certfile: tls.certificate,
+    keyfile: tls.key,
+    // Health checks come without a certificate; every verb that changes something needs one, and the password.
+    verify_client: "optional",
+    authentication: { username: "patroni", password: secrets.patroni },
+  };
+}
+
+function login(username: string, password: string): YamlMapping {
+  return { username, password, sslmode: "verify-full", sslrootcert: tlsFiles("postgres").authority };
+}
+
+function postgresql(spec: ClusterSpec, self: Peer, secrets: PatroniSecrets): YamlMapping {
+  return {
+    listen: `0.0.0.0:${nodePorts.postgres}`,
+    connect_address: `${self.address}:${nodePorts.postgres}`,
+    data_dir: nodePaths.postgresData,
+    bin_dir: nodePaths.postgresBin,
+    pgpass: "/run/patroni/pgpass",
+    use_unix_socket: true,
+    authentication: {
+      // No password: postgres logs in on the local socket only.
+      superuser: { username: "postgres" },
+      replication: login("replicator", secrets.replicator),
+      rewind: login("rewind", secrets.rewind),
+    },
+    parameters: postgresParameters(settleParameters(spec).member),
+    pg_hba: accessRules,
+    basebackup: [{ checkpoint: "fast" }],
+  };
+}
+
+/** Patroni of one node; holds three passwords, so only its user may read it. */
+export function renderPatroni(
+  intent: Pick<NodeIntent, "clusterId" | "spec" | "peers">,
+  self: Peer,
+  secrets: PatroniSecrets,
+): string {
+  const tls = tlsFiles("postgres");
+  const identity = { cacert: tls.authority, cert: tls.certificate, key: tls.key };
+  return renderYaml({
+    scope: patroniScope(intent.clusterId, self.shard),
+    namespace: "/pgherd/",
+    name: memberName(self.nodeId),
+    log: { level: "INFO", format: "%(levelname)s: %(message)s", deduplicate_heartbeat_logs: true },
+    restapi: restApi(self, secrets),
+    ctl: { cacert: tls.authority, certfile: tls.certificate, keyfile: tls.key },
+    etcd3: {
+      hosts: dcsPeers(intent.peers).map((peer) => `${peer.address}:${nodePorts.etcdClient}`),
+      protocol: "https",
+      ...identity,
+    },
+    bootstrap: {
+      dcs: dynamicConfiguration(intent.spec),
+      initdb: [
+        { encoding: "UTF8" },
+        { "locale-provider": "builtin" },
+        { locale: "C.UTF-8" },
+        { "builtin-locale": "C.UTF-8" },
+        { "auth-local": "peer" },
+        { "auth-host": "scram-sha-256" },
+        "data-checksums",
+      ],
+    },
+    postgresql: postgresql(intent.spec, self, secrets),
+    watchdog: { mode: "off" },
+    tags: { nofailover: false, noloadbalance: false, clonefrom: false, nosync: false },
+  });
+}
