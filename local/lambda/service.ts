@@ -26,13 +26,15 @@ export interface LambdaServiceOptions extends HostOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+export type InvocationType = "RequestResponse" | "Event" | "DryRun";
+
 export interface Invocation {
   /** Name, `name:qualifier` or ARN. */
   readonly reference: string;
   readonly qualifier?: string | null;
   /** JSON text. */
   readonly payload: string;
-  readonly type?: "RequestResponse" | "Event" | "DryRun";
+  readonly type?: InvocationType;
   readonly durableExecutionName?: string | null;
 }
 
@@ -122,7 +124,8 @@ export class LambdaService implements Service {
 
   /** @throws {ServiceError} as Lambda refuses an invocation; what the function does is in the answer. */
   async invoke(invocation: Invocation): Promise<InvocationAnswer> {
-    const { payload, type = "RequestResponse", durableExecutionName = null } = invocation;
+    const { payload, durableExecutionName = null } = invocation;
+    const type: InvocationType = invocation.type ?? "RequestResponse";
     const resolved = this.#registry.resolve(invocation.reference, invocation.qualifier ?? null);
     checkPayload(payload, type);
     if (resolved.configuration.durable !== null) {
@@ -264,7 +267,7 @@ export class LambdaService implements Service {
   async #startDurable(
     resolved: ResolvedFunction,
     payload: string,
-    type: NonNullable<Invocation["type"]>,
+    type: InvocationType,
     name: string | null,
   ): Promise<InvocationAnswer> {
     const { configuration, version } = resolved;
@@ -353,7 +356,7 @@ export class LambdaService implements Service {
   }
 }
 
-function checkPayload(payload: string, type: NonNullable<Invocation["type"]>): void {
+function checkPayload(payload: string, type: InvocationType): void {
   const bytesMax = type === "Event" ? payloadBytesMax.async : payloadBytesMax.sync;
   if (Buffer.byteLength(payload) > bytesMax) {
     throw new ServiceError(
