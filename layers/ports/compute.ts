@@ -1,16 +1,10 @@
+import type { SecurityRule } from "../domain/cluster/security-rules.ts";
+
 /** Where and for whom a resource is made. */
 export interface Placement {
   readonly clusterId: string;
   readonly nodeId: string;
   readonly zone: string;
-}
-
-export interface IngressRule {
-  readonly fromPort: number;
-  readonly toPort: number;
-  /** `self`: members of the same security group. */
-  readonly source: { readonly cidr: string } | "self";
-  readonly description: string;
 }
 
 export interface InstanceState {
@@ -35,7 +29,10 @@ export class CapacityError extends Error {
  * "already gone" for success and returns when the thing is gone.
  */
 export interface Compute {
-  ensureSecurityGroup(clusterId: string, rules: readonly IngressRule[]): Promise<{ securityGroupId: string }>;
+  ensureSecurityGroup(
+    clusterId: string,
+    rules: readonly SecurityRule[],
+  ): Promise<{ securityGroupId: string }>;
   removeSecurityGroup(clusterId: string): Promise<void>;
 
   ensureNetworkInterface(

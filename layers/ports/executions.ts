@@ -1,6 +1,28 @@
 import type { OperationKind } from "../domain/operation/operation.ts";
 
+/** What an execution is given. */
+export interface ExecutionInput {
+  readonly operationId: string;
+  readonly clusterId: string;
+  /**
+   * Set where an execution takes the place of one that ended without ending its operation: it brings the operation
+   * to an end (a saga unwinds, a workflow that only goes forward goes on). Counts from 1.
+   */
+  readonly recovery?: { readonly attempt: number; readonly reason: string };
+}
+
+/** `absent`: never started. `ended`: whatever way; it will not run again. */
+export type ExecutionState =
+  | { readonly state: "absent" }
+  | { readonly state: "running" }
+  | { readonly state: "ended"; readonly outcome: string };
+
 export interface Executions {
-  /** Starts the durable execution of an operation, named by the operation's id: starting twice is starting once. */
-  start(kind: OperationKind, input: { operationId: string; clusterId: string }): Promise<void>;
+  /**
+   * Starts the durable execution of an operation, named by the operation's id (and the attempt of its recovery):
+   * starting twice is starting once.
+   */
+  start(kind: OperationKind, input: ExecutionInput): Promise<void>;
+  /** @param attempt 0 is the execution that the operation started with, 1 and up are its recoveries. */
+  find(kind: OperationKind, operationId: string, attempt: number): Promise<ExecutionState>;
 }

@@ -23,14 +23,22 @@ export function parameterPath(environment: string, clusterId: string): string {
   return `/pgherd/${environment}/${clusterId}`;
 }
 
+export function passwordPath(environment: string, clusterId: string): string {
+  return `${parameterPath(environment, clusterId)}/users`;
+}
+
 /** Nodes may read these with their instance role. */
 export function passwordParameter(environment: string, clusterId: string, owner: PasswordOwner): string {
-  return `${parameterPath(environment, clusterId)}/users/${owner}`;
+  return `${passwordPath(environment, clusterId)}/${owner}`;
+}
+
+export function authorityPath(environment: string, clusterId: string): string {
+  return `${parameterPath(environment, clusterId)}/authority`;
 }
 
 /** The CA's private key. Only the workflows may read it; a node's role must not. */
 export function authorityKeyParameter(environment: string, clusterId: string): string {
-  return `${parameterPath(environment, clusterId)}/authority/key`;
+  return `${authorityPath(environment, clusterId)}/key`;
 }
 
 /** Security group name: unique in a VPC, so creating it twice finds the first. */
@@ -51,4 +59,9 @@ export function patroniScope(clusterId: string, shard: number): string {
 /** Patroni member and etcd member name of a node. */
 export function memberName(nodeId: string): string {
   return nodeId;
+}
+
+/** Durable execution of an operation (at most 64 characters); recoveries count from 1. */
+export function executionName(operationId: string, recoveryAttempt = 0): string {
+  return recoveryAttempt === 0 ? operationId : `${operationId}-recovery-${recoveryAttempt}`;
 }

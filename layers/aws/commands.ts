@@ -1,0 +1,160 @@
+import {
+  DescribeInstanceInformationCommand,
+  GetCommandInvocationCommand,
+  type GetCommandInvocationCommandOutput,
+  SendCommandCommand,
+  SSMClient,
+  type SSMClientConfig,
+} from "@aws-sdk/client-ssm";
+import type { EnvironmentSettings } from "../domain/environment.ts";
+import { type NodeCommands, type NodeVerb, nodeAnswerSchema, nodeVerbs } from "../domain/node/protocol.ts";
+import { CommandError, type CommandTarget, type NodeCommandPort } from "../ports/commands.ts";
+import { clientBehaviour } from "./clients.ts";
+import { isAwsError } from "./errors.ts";
+import { DeadlineError, waitFor } from "./wait.ts";
+
+/** SSM gives up delivering a command after this; 30 s is the least that it takes. */
+const deliverySecondsMin = 30;
+/** The end of standard error says why; the beginning is noise of starting up. */
+const stderrCharactersMax = 400;
+/** States in which a command may still come to an answer. */
+const openStatuses: readonly (string | undefined)[] = ["Pending", "InProgress", "Delayed", "Cancelling"];
+
+/** Verbs of the node program by SSM SendCommand and our own document. Inputs and outputs hold no secret. */
+export class SsmNodeCommands implements NodeCommandPort {
+  readonly #client: SSMClient;
+  readonly #settings: EnvironmentSettings;
+
+  constructor(settings: EnvironmentSettings, config: SSMClientConfig = {}) {
+    this.#client = new SSMClient({ ...clientBehaviour, ...config });
+    this.#settings = settings;
+  }
+
+  awaitOnline: NodeCommandPort["awaitOnline"] = async (instanceId, deadlineSeconds) => {
+    try {
+      await waitFor(`the agent of ${instanceId} taking commands`, deadlineSeconds * 1000, () =>
+        this.#online(instanceId),
+      );
+    } catch (error) {
+      if (!(error instanceof DeadlineError)) throw error;
+      throw new CommandError("node-not-online", instanceId, error.message, { cause: error });
+    }
+  };
+
+  async #online(instanceId: string): Promise<true | undefined> {
+    const answer = await this.#client.send(
+      new DescribeInstanceInformationCommand({ Filters: [{ Key: "InstanceIds", Values: [instanceId] }] }),
+    );
+    return answer.InstanceInformationList?.[0]?.PingStatus === "Online" ? true : undefined;
+  }
+
+  async run<V extends NodeVerb>(
+    target: CommandTarget,
+    verb: V,
+    input: NodeCommands[V]["input"],
+  ): Promise<NodeCommands[V]["output"]> {
+    const checkedInput = nodeVerbs[verb].input.parse(input);
+    const deadlineMs = target.deadlineSeconds * 1000;
+    try {
+      const commandId = await this.#send(target, verb, checkedInput, deadlineMs);
+      const invocation = await waitFor(`the answer to ${verb} from ${target.instanceId}`, deadlineMs, () =>
+        this.#ended(commandId, target.instanceId),
+      );
+      return outputOf(invocation, target, verb);
+    } catch (error) {
+      if (!(error instanceof DeadlineError)) throw error;
+      throw new CommandError("command-deadline", target.instanceId, error.message, { cause: error });
+    }
+  }
+
+  /** An agent that was online a moment ago can be unknown for another moment. */
+  #send(target: CommandTarget, verb: NodeVerb, input: unknown, deadlineMs: number): Promise<string> {
+    const { nodeProgram, nodeDocument } = this.#settings;
+    const command = new SendCommandCommand({
+      DocumentName: nodeDocument,
+      InstanceIds: [target.instanceId],
+      TimeoutSeconds: Math.max(deliverySecondsMin, target.deadlineSeconds),
+      Parameters: {
+        Program: [nodeProgram.sha256],
+        Bucket: [nodeProgram.bucket],
+        Key: [nodeProgram.key],
+        Verb: [verb],
+        Input: [Buffer.from(JSON.stringify(input)).toString("base64")],
+        Operation: [target.operationId],
+        Step: [target.step],
+      },
+    });
+    return waitFor(`sending ${verb} to ${target.instanceId}`, deadlineMs, async () => {
+      try {
+        return (await this.#client.send(command)).Command?.CommandId;
+      } catch (error) {
+        if (isAwsError(error, ["InvalidInstanceId"])) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  async #ended(
+    commandId: string,
+    instanceId: string,
+  ): Promise<GetCommandInvocationCommandOutput | undefined> {
+    try {
+      const invocation = await this.#client.send(
+        new GetCommandInvocationCommand({ CommandId: commandId, InstanceId: instanceId }),
+      );
+      return openStatuses.includes(invocation.Status) ? undefined : invocation;
+    } catch (error) {
+      if (isAwsError(error, ["InvocationDoesNotExist"])) return undefined;
+      throw error;
+    }
+  }
+}
+
+function outputOf<V extends NodeVerb>(
+  invocation: GetCommandInvocationCommandOutput,
+  target: CommandTarget,
+  verb: V,
+): NodeCommands[V]["output"] {
+  const answer = nodeAnswerSchema.safeParse(parsed(invocation.StandardOutputContent ?? ""));
+  if (!answer.success) {
+    throw new CommandError(
+      "no-answer",
+      target.instanceId,
+      `${verb} on ${target.instanceId} ended ${invocation.Status ?? "without status"} with exit code ${invocation.ResponseCode ?? "unknown"} and no answer. ${stderrTail(invocation)}`,
+      { cause: answer.error },
+    );
+  }
+  if (!answer.data.ok) {
+    const { code, message } = answer.data.error;
+    throw new CommandError(code, target.instanceId, `${verb} on ${target.instanceId}: ${message}`);
+  }
+  const output = nodeVerbs[verb].output.safeParse(answer.data.output);
+  if (!output.success) {
+    throw new CommandError(
+      "unknown-answer",
+      target.instanceId,
+      `${verb} on ${target.instanceId} answered what its schema does not allow`,
+      {
+        cause: output.error,
+      },
+    );
+  }
+  /** The schema that just accepted it is the verb's own; TypeScript does not follow an indexed union that far. */
+  return output.data as NodeCommands[V]["output"];
+}
+
+/** Null where the node printed something else than JSON. */
+function parsed(stdout: string): unknown {
+  const line = stdout.trim().split("\n").at(-1) ?? "";
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+function stderrTail(invocation: GetCommandInvocationCommandOutput): string {
+  const stderr = (invocation.StandardErrorContent ?? "").trim();
+  return stderr === "" ? "It wrote nothing to stderr." : `stderr: …${stderr.slice(-stderrCharactersMax)}`;
+}

@@ -1,0 +1,46 @@
+import { EC2Client, type EC2ClientConfig } from "@aws-sdk/client-ec2";
+import type { EnvironmentSettings } from "../domain/environment.ts";
+import type { Compute } from "../ports/compute.ts";
+import { clientBehaviour } from "./clients.ts";
+import { type Deadlines, deadlines, type Fleet } from "./compute/fleet.ts";
+import * as instances from "./compute/instances.ts";
+import * as interfaces from "./compute/network-interfaces.ts";
+import * as groups from "./compute/security-groups.ts";
+import * as volumes from "./compute/volumes.ts";
+
+/** The machines of clusters on EC2. Things are found by their tags and made with tokens from our own ids. */
+export class Ec2Compute implements Compute {
+  readonly #fleet: Fleet;
+
+  constructor(
+    settings: EnvironmentSettings,
+    options: { config?: EC2ClientConfig; deadlines?: Partial<Deadlines> } = {},
+  ) {
+    this.#fleet = {
+      client: new EC2Client({ ...clientBehaviour, ...options.config }),
+      settings,
+      deadlines: { ...deadlines, ...options.deadlines },
+    };
+  }
+
+  ensureSecurityGroup: Compute["ensureSecurityGroup"] = (clusterId, rules) =>
+    groups.ensureSecurityGroup(this.#fleet, clusterId, rules);
+  removeSecurityGroup: Compute["removeSecurityGroup"] = (clusterId) =>
+    groups.removeSecurityGroup(this.#fleet, clusterId);
+  ensureNetworkInterface: Compute["ensureNetworkInterface"] = (place, securityGroupId) =>
+    interfaces.ensureNetworkInterface(this.#fleet, place, securityGroupId);
+  removeNetworkInterface: Compute["removeNetworkInterface"] = (clusterId, nodeId) =>
+    interfaces.removeNetworkInterface(this.#fleet, clusterId, nodeId);
+  ensureVolume: Compute["ensureVolume"] = (place, sizeGiB) =>
+    volumes.ensureVolume(this.#fleet, place, sizeGiB);
+  removeVolume: Compute["removeVolume"] = (clusterId, nodeId) =>
+    volumes.removeVolume(this.#fleet, clusterId, nodeId);
+  ensureInstance: Compute["ensureInstance"] = async (place, input) => {
+    const instance = await instances.ensureInstance(this.#fleet, place, input);
+    await volumes.attachVolume(this.#fleet, input.volumeId, instance.instanceId);
+    return instance;
+  };
+  removeInstance: Compute["removeInstance"] = (clusterId, nodeId) =>
+    instances.removeInstance(this.#fleet, clusterId, nodeId);
+  listInstances: Compute["listInstances"] = (clusterId) => instances.listInstances(this.#fleet, clusterId);
+}

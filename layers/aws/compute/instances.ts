@@ -1,0 +1,174 @@
+import {
+  DescribeInstancesCommand,
+  type Filter,
+  type Instance,
+  RunInstancesCommand,
+  TerminateInstancesCommand,
+} from "@aws-sdk/client-ec2";
+import { clientToken, tagNames } from "../../domain/cluster/names.ts";
+import { CapacityError, type InstanceState, type Placement } from "../../ports/compute.ts";
+import { awsErrorCode, isAwsError } from "../errors.ts";
+import { waitFor } from "../wait.ts";
+import { type Fleet, ownerOf, roundsMax, tokenAttempt } from "./fleet.ts";
+import { ownedBy, tagSpecification } from "./tags.ts";
+
+/** No room, or no such type, in this zone; another zone may do. */
+const capacityCodes = [
+  "InsufficientInstanceCapacity",
+  "InsufficientCapacity",
+  "InsufficientHostCapacity",
+  "Unsupported",
+];
+
+export interface InstanceInput {
+  readonly instanceType: string;
+  readonly networkInterfaceId: string;
+  readonly deadlineSeconds: number;
+}
+
+export async function ensureInstance(
+  fleet: Fleet,
+  place: Placement,
+  input: InstanceInput,
+): Promise<{ instanceId: string }> {
+  const living = await findInstances(fleet, place.clusterId, place.nodeId);
+  const instanceId = living[0]?.InstanceId ?? (await launch(fleet, place, input));
+  await running(fleet, instanceId, place, input.deadlineSeconds);
+  return { instanceId };
+}
+
+async function launch(fleet: Fleet, place: Placement, input: InstanceInput): Promise<string> {
+  for (let round = 0; round < roundsMax; round++) {
+    const instance = await runInstances(fleet, place, input, round);
+    if (instance.InstanceId === undefined) throw new Error("RunInstances answered no InstanceId");
+    /** A token that was used before answers the instance of then. */
+    const isGone = await isTerminated(fleet, instance.InstanceId);
+    if (!isGone) return instance.InstanceId;
+  }
+  throw new Error(`the instance of node ${place.nodeId} is terminated whenever it is launched`);
+}
+
+async function runInstances(
+  fleet: Fleet,
+  place: Placement,
+  input: InstanceInput,
+  round: number,
+): Promise<Instance> {
+  try {
+    const answer = await fleet.client.send(
+      new RunInstancesCommand({
+        ClientToken: clientToken("ins", place.nodeId, tokenAttempt(fleet, place.zone, round)),
+        LaunchTemplate: { LaunchTemplateId: fleet.settings.launchTemplateId, Version: "$Latest" },
+        InstanceType: input.instanceType as NonNullable<Instance["InstanceType"]>,
+        MinCount: 1,
+        MaxCount: 1,
+        NetworkInterfaces: [{ DeviceIndex: 0, NetworkInterfaceId: input.networkInterfaceId }],
+        TagSpecifications: tagSpecification("instance", ownerOf(fleet, place)),
+      }),
+    );
+    return answer.Instances?.[0] ?? {};
+  } catch (error) {
+    if (capacityCodes.includes(awsErrorCode(error) ?? "")) {
+      throw new CapacityError(place.zone, { cause: error });
+    }
+    throw error;
+  }
+}
+
+async function isTerminated(fleet: Fleet, instanceId: string): Promise<boolean> {
+  const state = (await describe(fleet, instanceId))?.State?.Name;
+  return state === "terminated" || state === "shutting-down";
+}
+
+async function running(
+  fleet: Fleet,
+  instanceId: string,
+  place: Placement,
+  deadlineSeconds: number,
+): Promise<void> {
+  const what = `instance ${instanceId} of node ${place.nodeId} running`;
+  await waitFor(what, deadlineSeconds * 1000, async () => {
+    const instance = await describe(fleet, instanceId);
+    const state = instance?.State?.Name;
+    if (state === "running") return true;
+    if (state === undefined || state === "pending") return undefined;
+    const reason = instance?.StateReason;
+    if (reason?.Code === "Server.InsufficientInstanceCapacity") {
+      throw new CapacityError(place.zone, { cause: new Error(reason.Message) });
+    }
+    throw new Error(
+      `instance ${instanceId} of node ${place.nodeId} is ${state} instead of running: ${reason?.Message ?? "EC2 says no reason"}`,
+    );
+  });
+}
+
+/** Undefined also while EC2 does not show a new instance yet. */
+async function describe(fleet: Fleet, instanceId: string): Promise<Instance | undefined> {
+  try {
+    const answer = await fleet.client.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] }));
+    return answer.Reservations?.[0]?.Instances?.[0];
+  } catch (error) {
+    if (isAwsError(error, ["InvalidInstanceID.NotFound"])) return undefined;
+    throw error;
+  }
+}
+
+const livingStates = ["pending", "running", "stopping", "stopped"];
+
+/** Instances that are there or can come back; `null` means of every node. */
+async function findInstances(
+  fleet: Fleet,
+  clusterId: string,
+  nodeId: string | null,
+  states: readonly string[] = livingStates,
+): Promise<Instance[]> {
+  const owner = { environment: fleet.settings.environment, clusterId };
+  const filters: Filter[] = [
+    ...ownedBy(nodeId === null ? owner : { ...owner, nodeId }),
+    { Name: "instance-state-name", Values: [...states] },
+  ];
+  const found: Instance[] = [];
+  let nextToken: string | undefined;
+  do {
+    const answer = await fleet.client.send(
+      new DescribeInstancesCommand({ Filters: filters, ...(nextToken ? { NextToken: nextToken } : {}) }),
+    );
+    found.push(...(answer.Reservations ?? []).flatMap((one) => one.Instances ?? []));
+    nextToken = answer.NextToken;
+  } while (nextToken !== undefined && nextToken !== "");
+  return found;
+}
+
+/** Asks EC2 to end every instance of the node and answers how many there still were. */
+export async function terminateInstances(fleet: Fleet, clusterId: string, nodeId: string): Promise<number> {
+  const found = await findInstances(fleet, clusterId, nodeId, [...livingStates, "shutting-down"]);
+  const toEnd = found
+    .filter((one) => one.State?.Name !== "shutting-down")
+    .flatMap((one) => one.InstanceId ?? []);
+  if (toEnd.length > 0) await terminate(fleet, toEnd);
+  return found.length;
+}
+
+async function terminate(fleet: Fleet, instanceIds: string[]): Promise<void> {
+  try {
+    await fleet.client.send(new TerminateInstancesCommand({ InstanceIds: instanceIds }));
+  } catch (error) {
+    if (!isAwsError(error, ["InvalidInstanceID.NotFound"])) throw error;
+  }
+}
+
+export async function removeInstance(fleet: Fleet, clusterId: string, nodeId: string): Promise<void> {
+  await waitFor(`the end of node ${nodeId}'s instance`, fleet.deadlines.terminationMs, async () =>
+    (await terminateInstances(fleet, clusterId, nodeId)) === 0 ? true : undefined,
+  );
+}
+
+export async function listInstances(fleet: Fleet, clusterId: string): Promise<readonly InstanceState[]> {
+  const found = await findInstances(fleet, clusterId, null, [...livingStates, "shutting-down"]);
+  return found.flatMap((one) => {
+    const nodeId = one.Tags?.find((tag) => tag.Key === tagNames.node)?.Value;
+    const state = one.State?.Name;
+    if (one.InstanceId === undefined || nodeId === undefined || state === undefined) return [];
+    return [{ instanceId: one.InstanceId, nodeId, state }];
+  });
+}

@@ -1,0 +1,46 @@
+import type { EnvironmentSettings } from "../environment.ts";
+import { nodePorts } from "./node-ports.ts";
+import type { ClusterSpec } from "./spec.ts";
+
+/** Ports and their origin: a CIDR block, or `self` for members of the same security group. */
+export interface SecurityRule {
+  readonly fromPort: number;
+  readonly toPort: number;
+  readonly source: { readonly cidr: string } | "self";
+  readonly description: string;
+}
+
+interface PortRange {
+  readonly fromPort: number;
+  readonly toPort: number;
+  readonly description: string;
+}
+
+const clientPorts = (spec: ClusterSpec): PortRange[] => [
+  { fromPort: nodePorts.readWrite, toPort: nodePorts.any, description: "PostgreSQL through HAProxy" },
+  ...(spec.pooler.enabled
+    ? [{ fromPort: nodePorts.pooled, toPort: nodePorts.pooled, description: "PostgreSQL through PgBouncer" }]
+    : []),
+];
+
+const peerPorts: readonly PortRange[] = [
+  { fromPort: nodePorts.postgres, toPort: nodePorts.postgres, description: "PostgreSQL between nodes" },
+  { fromPort: nodePorts.patroni, toPort: nodePorts.patroni, description: "Patroni REST between nodes" },
+  { fromPort: nodePorts.etcdClient, toPort: nodePorts.etcdPeer, description: "etcd between nodes" },
+];
+
+/** PostgreSQL itself, Patroni and etcd are for nodes alone; clients come through the proxy and the pooler. */
+export function securityRules(
+  spec: ClusterSpec,
+  settings: Pick<EnvironmentSettings, "defaultClientCidrs">,
+): SecurityRule[] {
+  const cidrs = spec.access.cidrs.length > 0 ? spec.access.cidrs : settings.defaultClientCidrs;
+  const fromNodes = [...peerPorts, ...clientPorts(spec)].map((range) => ({
+    ...range,
+    source: "self" as const,
+  }));
+  const fromClients = [...new Set(cidrs)].flatMap((cidr) =>
+    clientPorts(spec).map((range) => ({ ...range, source: { cidr } })),
+  );
+  return [...fromNodes, ...fromClients];
+}
