@@ -36,8 +36,12 @@ export class Cgroup {
     this.path = join(environmentCgroup(environment), instanceId);
   }
 
-  /** `keeper` holds the process that restarts the machine, `machine` what boots. */
+  /**
+   * `keeper` holds the process that restarts the machine, `machine` what boots. Always new: in a group that was killed
+   * before, recent kernels also kill what systemd starts in groups below it.
+   */
   async create(): Promise<void> {
+    await this.remove();
     await mkdir(join(this.path, "keeper"), { recursive: true });
     await mkdir(join(this.path, "machine"), { recursive: true });
   }

@@ -50,13 +50,28 @@ for unit in console-getty.service getty@.service serial-getty@.service container
   systemd-pstore.service systemd-udevd.service systemd-hwdb-update.service systemd-firstboot.service \
   systemd-homed-firstboot.service systemd-machine-id-commit.service systemd-ask-password-wall.path \
   systemd-ask-password-console.path systemd-user-sessions.service systemd-binfmt.service \
-  systemd-journal-catalog-update.service systemd-update-utmp.service \
+  systemd-sysext.socket systemd-hostnamed.socket systemd-journal-catalog-update.service systemd-update-utmp.service \
   dev-hugepages.mount dev-mqueue.mount sys-fs-fuse-connections.mount \
   sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount proc-sys-fs-binfmt_misc.automount \
   fstrim.timer logrotate.timer man-db.timer; do
   ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 ln -sf /usr/lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
+# Where an EC2 instance has its SSM agent, a machine has a mark that it takes commands: from the moment that devices
+# and directories are there until it goes down. Services may still be starting.
+cat >"$root/etc/systemd/system/pgherd-online.service" <<'UNIT'
+[Unit]
+Description=Takes commands
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/touch /run/pgherd-online
+ExecStop=/bin/rm -f /run/pgherd-online
+[Install]
+WantedBy=multi-user.target
+UNIT
+mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
+ln -sf ../pgherd-online.service "$root/etc/systemd/system/multi-user.target.wants/pgherd-online.service"
 # Each machine writes its own.
 : >"$root/etc/machine-id"
 rm -f "$root/var/lib/dbus/machine-id"

@@ -10,6 +10,7 @@ import {
   rm,
   stat,
   statfs,
+  utimes,
   writeFile,
 } from "node:fs/promises";
 import { arch } from "node:os";
@@ -84,6 +85,8 @@ async function ensureLoader(images: string, loaderPath: string): Promise<string>
     await mkdir(dirname(target), { recursive: true, mode: 0o755 });
     await copyFile(loaderPath, target);
     await chmod(target, 0o755);
+    // A younger /usr than the base's would make every first boot rebuild the linker's cache.
+    await utimes(join(directory, "usr"), 1, 1);
   });
   return name;
 }

@@ -24,7 +24,7 @@ export async function ensureNetwork(settings: NetworkSettings): Promise<void> {
   const { bridge, cidr } = checked(settings);
   const { prefixLength } = parseNetwork(cidr);
   if (!existsSync(join(interfaces, bridge))) {
-    await runProgram("ip", ["link", "add", "name", bridge, "type", "bridge", "stp_state", "0"]);
+    await runProgram("ip", ["link", "add", "name", bridge, "type", "bridge", "mcast_snooping", "0"]);
   }
   await runProgram("ip", ["-batch", "-"], {
     stdin: [

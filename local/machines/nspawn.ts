@@ -315,11 +315,14 @@ function nspawnCommand(instanceId: string, root: string, namespace: string): str
   ];
 }
 
-/** Process 1 of a machine once systemd takes commands from root, which it does as soon as this socket is there. */
+/** The mark that the image's own unit sets while the machine takes commands. */
+const onlineMark = "run/pgherd-online";
+
+/** Process 1 of a machine that takes commands: not before it has booted, not while it goes down. */
 async function readyLeader(cgroup: Cgroup): Promise<number | undefined> {
   const leader = await cgroup.leader();
   if (leader === undefined) return undefined;
-  return existsSync(`/proc/${leader}/root/run/systemd/private`) ? leader : undefined;
+  return existsSync(`/proc/${leader}/root/${onlineMark}`) ? leader : undefined;
 }
 
 function hasEnded(child: ChildProcess): boolean {

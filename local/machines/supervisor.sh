@@ -21,6 +21,8 @@ while :; do
   status=$?
   [ "$status" -eq "$reboot_status" ] || break
 done
+# What ran in the machine does not end by itself when systemd-nspawn is killed.
+echo 1 >"$cgroup/machine/cgroup.kill"
 # A machine that is off is silent on the network.
 ip link set dev "$port" down
 # 0: it powered itself off. No file: it was killed.
