@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { findInstanceType, instanceTypeSummary } from "../../layers/domain/cluster/instance-types.ts";
 
 /**
  * One environment. Everything that differs between two deployments is here and nowhere else in `infra/`.
@@ -98,7 +99,7 @@ export const environmentConfigSchema = z.strictObject({
     ),
   defaultInstanceType: z
     .string()
-    .regex(/^[a-z0-9-]+\.[a-z0-9-]+$/, "must be an instance type such as m7g.large"),
+    .refine((name) => findInstanceType(name) !== undefined, `must be one of ${instanceTypeSummary}`),
   /** Of clusters whose spec does not say. */
   defaultDeletionProtection: z.boolean(),
   /** What holds data survives the deletion of its stack, which takes a deliberate act. */

@@ -20,6 +20,7 @@ const memoryMiB = 512;
 export class DurableWorkflow extends Construct implements IGrantable {
   readonly aliasArn: string;
   readonly grantPrincipal: IPrincipal;
+  readonly #functionArn: string;
 
   constructor(
     scope: Construct,
@@ -37,8 +38,17 @@ export class DurableWorkflow extends Construct implements IGrantable {
       durable: { executionTimeout, retentionPeriod: historyRetention },
     });
     this.grantPrincipal = workflow.grantPrincipal;
+    this.#functionArn = workflow.function.functionArn;
     workflow.function.currentVersion.applyRemovalPolicy(RemovalPolicy.RETAIN);
     this.aliasArn = workflow.function.addAlias("live").functionArn;
+  }
+
+  /** Asks whether an operation's execution still runs. */
+  grantFind(grantee: IGrantable): void {
+    allow(grantee, {
+      actions: ["lambda:ListDurableExecutionsByFunction"],
+      resources: [this.#functionArn, this.aliasArn],
+    });
   }
 
   /** Starts operations through the alias; a version or the function itself cannot be invoked. */

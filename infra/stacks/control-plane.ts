@@ -180,6 +180,7 @@ export class ControlPlaneStack extends EnvironmentStack {
       this.#ground.data.table.grantReadWriteItems(reconciler);
       for (const workflow of workflows.values()) {
         workflow.grantStart(reconciler);
+        workflow.grantFind(reconciler);
       }
     }
   }

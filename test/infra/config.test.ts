@@ -51,6 +51,11 @@ const wrong = [
     { nodeImage: "debian" },
     "nodeImage: must be an image's id (ami-…) or a parameter",
   ],
+  [
+    "an Intel machine",
+    { defaultInstanceType: "m7i.large" },
+    "defaultInstanceType: must be one of t4g.micro to",
+  ],
   ["a field that does not exist", { regoin: "eu-central-1" }, 'Unrecognized key: "regoin"'],
 ] as const;
 
