@@ -1,3 +1,4 @@
 export * from "./environment.ts";
 export * from "./ids.ts";
 export * from "./log.ts";
+export * from "./observer.ts";

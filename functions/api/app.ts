@@ -1,0 +1,42 @@
+import { createHttpApp, docsPageOf, documentOf, type HttpApp, type Route } from "@pgherd/layers/runtime/http";
+import { getConnection } from "./clusters/connection.ts";
+import { createCluster } from "./clusters/create.ts";
+import { deleteCluster } from "./clusters/delete.ts";
+import { listEvents } from "./clusters/events.ts";
+import { getCluster } from "./clusters/get.ts";
+import { listClusters } from "./clusters/list.ts";
+import { getTopology } from "./clusters/topology.ts";
+import type { ApiContext } from "./context.ts";
+import { docs } from "./meta/docs.ts";
+import { healthz } from "./meta/healthz.ts";
+import { openapi } from "./meta/openapi.ts";
+import { cancelOperation } from "./operations/cancel.ts";
+import { getOperation } from "./operations/get.ts";
+import { listOperations } from "./operations/list.ts";
+
+export function createApi(context: ApiContext): HttpApp {
+  const resources = [
+    createCluster,
+    listClusters,
+    getCluster,
+    deleteCluster,
+    getTopology,
+    getConnection,
+    listEvents,
+    listOperations,
+    getOperation,
+    cancelOperation,
+  ];
+  const routes: Route[] = [
+    ...resources.map((route) => route(context)),
+    healthz(),
+    openapi(() => documentOf(routes)),
+    docs(() => docsPageOf(routes)),
+  ];
+  return createHttpApp({
+    routes,
+    principals: context.settings.principals,
+    records: context.store,
+    log: context.log,
+  });
+}

@@ -1,0 +1,12 @@
+import type { EnvironmentSettings } from "@pgherd/layers/domain";
+import type { Executions, Store } from "@pgherd/layers/ports";
+import type { Log, Observer } from "@pgherd/layers/runtime";
+
+/** What the routes work with; index.ts wires it to AWS, tests to what they need. */
+export interface ApiContext {
+  readonly settings: EnvironmentSettings;
+  readonly store: Store;
+  readonly executions: Executions;
+  readonly observer: Observer;
+  readonly log: Log;
+}

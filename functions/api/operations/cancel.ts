@@ -1,0 +1,89 @@
+import { endedStates, type Operation, Problem } from "@pgherd/layers/domain";
+import {
+  type Answer,
+  type Call,
+  defineRoute,
+  dryRunQuery,
+  noBody,
+  type Route,
+  z,
+} from "@pgherd/layers/runtime/http";
+import type { ApiContext } from "../context.ts";
+import { accepted, auditEntry } from "../mutation.ts";
+import { cancelAnswer, type DryRun, dryRunAnswer, operationParams } from "../schemas.ts";
+import { findOperation } from "./find.ts";
+
+const definition = {
+  method: "post",
+  path: "/v1/operations/{operationId}/cancel",
+  operationId: "cancelOperation",
+  tag: "operations",
+  summary: "Cancel an operation",
+  description:
+    "Asks the operation to stop at its next step and to undo what it did; it then ends as `cancelled`. A delete cannot be cancelled (`wrong-status`): what it removed does not come back.",
+  role: "operator",
+  isMutation: true,
+  params: operationParams,
+  query: z.strictObject(dryRunQuery),
+  body: noBody,
+  responses: {
+    200: { description: "What would happen (`dryRun=true`).", schema: dryRunAnswer },
+    202: {
+      description: "The operation has been asked to stop.",
+      schema: cancelAnswer,
+      headers: { Location: "Where to watch the operation." },
+    },
+  },
+  problems: ["not-found", "operation-ended", "wrong-status"],
+} as const;
+
+export function cancelOperation(context: ApiContext): Route {
+  return defineRoute(definition, async (call) => {
+    const operation = await findOperation(context, call.params.operationId);
+    checkCancellable(operation);
+    if (call.query.dryRun) return dryRun(operation);
+    return cancel(context, call, operation);
+  });
+}
+
+function checkCancellable(operation: Operation): void {
+  if (endedStates.includes(operation.state)) {
+    throw new Problem("operation-ended", `Operation ${operation.id} has already ended: ${operation.state}.`);
+  }
+  if (operation.kind === "delete-cluster") {
+    throw new Problem(
+      "wrong-status",
+      `Operation ${operation.id} deletes a cluster: what it has removed does not come back, so it goes on to its end.`,
+    );
+  }
+}
+
+async function cancel(context: ApiContext, call: Call, operation: Operation): Promise<Answer> {
+  const answer = accepted({ ...operation, cancelRequested: true }, {});
+  const idempotency = call.remember(answer);
+  if (operation.cancelRequested) {
+    if (idempotency !== null) await context.store.putIdempotencyRecord(idempotency);
+    return answer;
+  }
+  const audit = auditEntry(call, {
+    action: "cancel-operation",
+    clusterId: operation.clusterId,
+    operationId: operation.id,
+    at: new Date().toISOString(),
+    detail: `Cancel ${operation.kind}.`,
+  });
+  await context.store.requestCancel(operation.id, audit, idempotency);
+  return answer;
+}
+
+function dryRun(operation: Operation): Answer {
+  const body: DryRun = {
+    dryRun: true,
+    kind: "cancel-operation",
+    summary: `Stop ${operation.kind} ${operation.id} at its next step and undo what it did.`,
+    nodesPerZone: {},
+    interrupts: [],
+    warnings: [],
+  };
+  return { status: 200, body };
+}

@@ -1,0 +1,81 @@
+import type { Cluster } from "./cluster.ts";
+import { passwordParameter } from "./names.ts";
+import { nodePorts } from "./node-ports.ts";
+
+export interface Endpoint {
+  readonly hosts: readonly string[];
+  readonly port: number;
+  readonly uri: string;
+}
+
+export interface ConnectionUser {
+  readonly name: string;
+  readonly passwordParameter: string;
+}
+
+export interface Connection {
+  readonly database: string;
+  readonly caCertificate: string;
+  readonly users: { readonly admin: ConnectionUser; readonly client: ConnectionUser };
+  readonly endpoints: {
+    readonly readWrite: Endpoint;
+    readonly readOnly: Endpoint;
+    readonly any: Endpoint;
+    /** Null where the spec has no pooler. */
+    readonly pooled: Endpoint | null;
+  };
+}
+
+/** A node that is gone does not answer; the next host of the list is tried after this. */
+const connectTimeoutSeconds = 3;
+/** A cut link is noticed after this instead of after minutes (libpq on Linux). */
+const tcpUserTimeoutMs = 3000;
+
+/**
+ * How clients reach a cluster. Every node's proxies lead to the right member, so the order of hosts means nothing and
+ * `target_session_attrs` is not needed. Null as long as a node has no address.
+ */
+export function describeConnection(
+  cluster: Cluster,
+  environment: string,
+  caCertificate: string,
+): Connection | null {
+  const hosts = cluster.nodes.flatMap((node) => node.address ?? []);
+  if (hosts.length === 0 || hosts.length < cluster.nodes.length) return null;
+  const user = (name: "admin" | "client") => ({
+    name,
+    passwordParameter: passwordParameter(environment, cluster.id, name),
+  });
+  const endpoint = (port: number, extra: Readonly<Record<string, string>>): Endpoint => ({
+    hosts,
+    port,
+    uri: connectionUri(hosts, port, cluster.spec.database, extra),
+  });
+  const direct = { tcp_user_timeout: String(tcpUserTimeoutMs) };
+  return {
+    database: cluster.spec.database,
+    caCertificate,
+    users: { admin: user("admin"), client: user("client") },
+    endpoints: {
+      readWrite: endpoint(nodePorts.readWrite, direct),
+      readOnly: endpoint(nodePorts.readOnly, direct),
+      any: endpoint(nodePorts.any, direct),
+      // Drivers that are not libpq send parameters they do not know to the server, and PgBouncer refuses those.
+      pooled: cluster.spec.pooler.enabled ? endpoint(nodePorts.pooled, {}) : null,
+    },
+  };
+}
+
+function connectionUri(
+  hosts: readonly string[],
+  port: number,
+  database: string,
+  extra: Readonly<Record<string, string>>,
+): string {
+  const parameters = new URLSearchParams({
+    sslmode: "verify-full",
+    connect_timeout: String(connectTimeoutSeconds),
+    ...extra,
+  });
+  return `postgresql://client@${hosts.map((host) => `${host}:${port}`).join(",")}/${database}?${parameters}`;
+}
