@@ -36,8 +36,7 @@ export class SsmNodeCommands implements NodeCommandPort {
         this.#online(instanceId),
       );
     } catch (error) {
-      if (!(error instanceof DeadlineError)) throw error;
-      throw new CommandError("node-not-online", instanceId, error.message, { cause: error });
+      throw missedDeadline(error, "node-not-online", instanceId);
     }
   };
 
@@ -62,8 +61,7 @@ export class SsmNodeCommands implements NodeCommandPort {
       );
       return outputOf(invocation, target, verb);
     } catch (error) {
-      if (!(error instanceof DeadlineError)) throw error;
-      throw new CommandError("command-deadline", target.instanceId, error.message, { cause: error });
+      throw missedDeadline(error, "command-deadline", target.instanceId);
     }
   }
 
@@ -108,6 +106,12 @@ export class SsmNodeCommands implements NodeCommandPort {
       throw error;
     }
   }
+}
+
+function missedDeadline(error: unknown, code: string, instanceId: string): unknown {
+  return error instanceof DeadlineError
+    ? new CommandError(code, instanceId, error.message, { cause: error })
+    : error;
 }
 
 function outputOf<V extends NodeVerb>(

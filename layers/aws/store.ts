@@ -54,12 +54,14 @@ export class DynamoStore implements Store {
     clusters.putAuthorityCertificate(this.#table, clusterId, pem);
   getAuthorityCertificate: Store["getAuthorityCertificate"] = (clusterId) =>
     clusters.getAuthorityCertificate(this.#table, clusterId);
+  removeAuthorityCertificate: Store["removeAuthorityCertificate"] = (clusterId) =>
+    clusters.removeAuthorityCertificate(this.#table, clusterId);
 
   getOperation: Store["getOperation"] = (operationId) =>
     operationLists.getOperation(this.#table, operationId);
   listOperations: Store["listOperations"] = (page) => operationLists.listOperations(this.#table, page);
-  markOperationRunning: Store["markOperationRunning"] = (operationId) =>
-    operations.markOperationRunning(this.#table, operationId);
+  markOperationRunning: Store["markOperationRunning"] = (operationId, stepNames) =>
+    operations.markOperationRunning(this.#table, operationId, stepNames);
   updateStep: Store["updateStep"] = (operationId, step) =>
     operations.updateStep(this.#table, operationId, step);
   endOperation: Store["endOperation"] = (operationId, end) =>

@@ -72,6 +72,7 @@ export interface Store {
   /** The cluster's CA certificate (PEM). It is public; the key is in Parameter Store. Goes with the cluster. */
   putAuthorityCertificate(clusterId: string, pem: string): Promise<void>;
   getAuthorityCertificate(clusterId: string): Promise<string | null>;
+  removeAuthorityCertificate(clusterId: string): Promise<void>;
 
   getOperation(operationId: string): Promise<Operation | null>;
   listOperations(page: {
@@ -79,17 +80,24 @@ export interface Store {
     cursor: string | null;
     clusterId: string | null;
   }): Promise<Page<Operation>>;
-  /** `pending` → `running`; an operation that already runs stays as it is. Ended already: `operation-ended`. */
-  markOperationRunning(operationId: string): Promise<void>;
+  /**
+   * `pending` → `running`, with the steps to come where it has none yet; an operation that already runs stays as it
+   * is. Ended already: `operation-ended`.
+   */
+  markOperationRunning(operationId: string, stepNames?: readonly string[]): Promise<void>;
   /** Replaces the step of that name; other steps may be written at the same time. */
   updateStep(operationId: string, step: OperationStep): Promise<void>;
-  /** Ends the operation and frees the cluster from it, in one transaction. Ended already: no change. */
+  /**
+   * Ends the operation, frees the cluster from it and says the cluster's status, in one transaction. Ended already:
+   * no change.
+   */
   endOperation(
     operationId: string,
     end: {
       state: "succeeded" | "failed" | "cancelled";
       error?: { code: string; message: string };
       endedAt: string;
+      cluster?: { status: ClusterStatus; statusReason: string };
     },
   ): Promise<void>;
   /** Sets the flag that steps read, and returns the operation as it is then. */

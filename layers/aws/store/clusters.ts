@@ -237,6 +237,10 @@ export async function putAuthorityCertificate(table: Table, clusterId: string, p
   ]);
 }
 
+export async function removeAuthorityCertificate(table: Table, clusterId: string): Promise<void> {
+  await table.client.send(new DeleteCommand({ TableName: table.name, Key: authorityKey(clusterId) }));
+}
+
 export async function getAuthorityCertificate(table: Table, clusterId: string): Promise<string | null> {
   const answer = await table.client.send(
     new GetCommand({ TableName: table.name, Key: authorityKey(clusterId), ConsistentRead: true }),

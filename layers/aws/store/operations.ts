@@ -87,18 +87,33 @@ function inProgress(clusterId: string, operationId: string, cause: unknown): Pro
   );
 }
 
-export async function markOperationRunning(table: Table, operationId: string): Promise<void> {
-  try {
-    await table.client.send(
+export async function markOperationRunning(
+  table: Table,
+  operationId: string,
+  stepNames: readonly string[] = [],
+): Promise<void> {
+  const steps = stepNames.map((name) => ({ name, state: "pending", startedAt: null, endedAt: null }));
+  const write = (condition: string, update: string, values: Item): Promise<unknown> =>
+    table.client.send(
       new UpdateCommand({
         TableName: table.name,
         Key: operationKey(operationId),
-        ConditionExpression: "attribute_exists(pk) AND #state IN (:pending, :running)",
-        UpdateExpression: "SET #state = :running",
+        ConditionExpression: `#state IN (:pending, :running)${condition}`,
+        UpdateExpression: `SET #state = :running${update}`,
         ExpressionAttributeNames: { "#state": "state" },
-        ExpressionAttributeValues: { ":pending": "pending", ":running": "running" },
+        ExpressionAttributeValues: { ":pending": "pending", ":running": "running", ...values },
       }),
     );
+  const isNamed = await succeeds(() =>
+    write(" AND size(stepOrder) = :zero", ", steps = :steps, stepOrder = :names", {
+      ":zero": 0,
+      ":steps": Object.fromEntries(steps.map((step) => [step.name, stepSchema.parse(step)])),
+      ":names": stepNames,
+    }),
+  );
+  if (isNamed) return;
+  try {
+    await write("", "", {});
   } catch (error) {
     if (!(error instanceof ConditionalCheckFailedException)) throw error;
     throw await missingOrEnded(table, operationId, error);
@@ -149,6 +164,7 @@ export async function endOperation(
     state: "succeeded" | "failed" | "cancelled";
     error?: { code: string; message: string };
     endedAt: string;
+    cluster?: { status: ClusterStatus; statusReason: string };
   },
 ): Promise<void> {
   const operation = await getOperation(table, operationId);
@@ -156,7 +172,7 @@ export async function endOperation(
   if (endedStates.includes(operation.state)) return;
   const writes = [endWrite(table, operationId, end), closeWrite(table, operationId)];
   try {
-    await transact(table, [...writes, freeClusterWrite(table, operation)]);
+    await transact(table, [...writes, freeClusterWrite(table, operation, end.cluster)]);
   } catch (error) {
     if (error instanceof EndedBefore) return;
     if (!(error instanceof ClusterNotHeld)) throw error;
@@ -205,18 +221,26 @@ function closeWrite(table: Table, operationId: string): Write {
   return { write: { Delete: { TableName: table.name, Key: openOperationKey(operationId) } } };
 }
 
-function freeClusterWrite(table: Table, operation: Operation): Write {
+function freeClusterWrite(
+  table: Table,
+  operation: Operation,
+  cluster: { status: ClusterStatus; statusReason: string } | undefined,
+): Write {
   return {
     write: {
       Update: {
         TableName: table.name,
         Key: clusterKey(operation.clusterId),
         ConditionExpression: "activeOperationId = :operation",
-        UpdateExpression: "SET activeOperationId = :none, updatedAt = :now",
+        UpdateExpression: `SET activeOperationId = :none, updatedAt = :now${
+          cluster === undefined ? "" : ", #status = :status, statusReason = :reason"
+        }`,
+        ...(cluster === undefined ? {} : { ExpressionAttributeNames: { "#status": "status" } }),
         ExpressionAttributeValues: {
           ":operation": operation.id,
           ":none": null,
           ":now": new Date().toISOString(),
+          ...(cluster === undefined ? {} : { ":status": cluster.status, ":reason": cluster.statusReason }),
         },
       },
     },

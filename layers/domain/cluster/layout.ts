@@ -6,25 +6,6 @@ export function synchronousStandbys(spec: ClusterSpec): number {
   return spec.durability === "async" || spec.members === 1 ? 0 : 1;
 }
 
-/** Crockford base32, the digits of a ULID. */
-const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/** `opn_` and the ten digits of a ULID that are its time; sixteen random ones follow. */
-const randomFrom = "opn_".length + 10;
-
-/**
- * Ids of the nodes that an operation adds, in the order in which they will sort: the same for every retry of the
- * operation. The node's number takes the place of the first two random digits; the others, which tell operations of
- * one millisecond apart, stay.
- */
-export function nodeIdsOf(operationId: string, count: number): string[] {
-  const time = operationId.slice("opn_".length, randomFrom);
-  const random = operationId.slice(randomFrom + 2);
-  return Array.from({ length: count }, (_, index) => {
-    const number = `${digits.charAt(Math.floor(index / digits.length))}${digits.charAt(index % digits.length)}`;
-    return `nod_${time}${number}${random}`;
-  });
-}
-
 /** Where each node of a new cluster goes and what runs on it: zones in turn, the DCS on the first nodes. */
 export function layoutNodes(
   spec: ClusterSpec,
