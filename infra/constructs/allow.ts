@@ -40,11 +40,6 @@ export function acknowledge(construct: Construct, rule: string, reason: string):
   Validations.of(construct).acknowledge({ id: `AwsSolutions::${rule}`, reason });
 }
 
-/** What CDK itself says about a construct. */
-export function acknowledgeNotice(construct: Construct, notice: string, reason: string): void {
-  Validations.of(construct).acknowledge({ id: `Annotation::${notice}`, reason });
-}
-
 /** An ARN as cdk-nag writes it: `arn:aws:ec2:eu-central-1:<AWS::AccountId>:volume/*`. */
 function show(value: unknown): string {
   if (typeof value === "string") {

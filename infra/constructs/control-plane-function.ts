@@ -1,5 +1,5 @@
 import path from "node:path";
-import { ArnFormat, type Duration, Stack } from "aws-cdk-lib";
+import { Annotations, ArnFormat, type Duration, Stack } from "aws-cdk-lib";
 import { type IGrantable, type IPrincipal, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import {
   type Architecture,
@@ -14,7 +14,7 @@ import { Construct } from "constructs";
 import type { EnvironmentSettings } from "../../layers/domain/environment.ts";
 import type { BuildOutput } from "../build/build.ts";
 import type { FunctionSource } from "../build/tree.ts";
-import { acknowledgeNotice, allow } from "./allow.ts";
+import { allow } from "./allow.ts";
 import { logGroupName, resourceName } from "./names.ts";
 
 /** What every function of an environment shares. */
@@ -76,10 +76,10 @@ export class ControlPlaneFunction extends Construct implements IGrantable {
       ...(props.durable === undefined ? {} : { durableConfig: props.durable }),
     });
     if (props.durable !== undefined) {
-      acknowledgeNotice(
-        this.function,
-        "aws-lambda:Function.DurableConfig",
-        "Workflows are durable from their first deployment.",
+      const notice = "aws-lambda:Function.DurableConfig";
+      Annotations.of(this.function).acknowledgeInfo(
+        notice,
+        "Workflows are durable from their first deployment",
       );
       this.#allowCheckpoints(environment.name, source.name);
     }
