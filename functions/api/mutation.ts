@@ -7,14 +7,9 @@ import type { ApiContext } from "./context.ts";
 /** Asynchronous invokes answer in tens of milliseconds; nobody waits longer, because a reconciler starts what was lost. */
 const startTimeoutMs = 2_000;
 
-export function newOperation(
-  kind: OperationKind,
-  id: string,
-  clusterId: string,
-  startedBy: string,
-): Operation {
+export function newOperation(kind: OperationKind, clusterId: string, startedBy: string): Operation {
   return {
-    id,
+    id: newId("operation"),
     clusterId,
     kind,
     state: "pending",

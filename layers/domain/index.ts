@@ -4,7 +4,6 @@ export * from "./cluster/cluster.ts";
 export * from "./cluster/connection.ts";
 export * from "./cluster/instance-types.ts";
 export * from "./cluster/layout.ts";
-export * from "./cluster/layout.ts";
 export * from "./cluster/names.ts";
 export * from "./cluster/node-ports.ts";
 export * from "./cluster/security-rules.ts";

@@ -5,7 +5,6 @@ import {
   completeSpec,
   createClusterBodySchema,
   layoutNodes,
-  nodeIdsOf,
   type Operation,
   Problem,
 } from "@pgherd/layers/domain";
@@ -63,11 +62,11 @@ export function createCluster(context: ApiContext): Route {
         errors,
       });
     }
-    const operationId = newId("operation");
     const zones = Object.keys(settings.subnets).toSorted();
-    const nodes = layoutNodes(spec, zones, nodeIdsOf(operationId, spec.members));
+    const nodeIds = Array.from({ length: spec.members }, () => newId("node"));
+    const nodes = layoutNodes(spec, zones, nodeIds);
     if (call.query.dryRun) return dryRun(context, spec, countPerZone(nodes), warnings);
-    const operation = newOperation("create-cluster", operationId, newId("cluster"), call.caller.principal);
+    const operation = newOperation("create-cluster", newId("cluster"), call.caller.principal);
     return create(context, call, { spec, nodes, operation, warnings });
   });
 }

@@ -1,5 +1,4 @@
 import { type Cluster, type Operation, Problem } from "@pgherd/layers/domain";
-import { newId } from "@pgherd/layers/runtime";
 import {
   type Answer,
   type Call,
