@@ -205,7 +205,7 @@ function problem(refusal: Refusal, requestId: string): HttpAnswer {
   const { code, detail } = refusal;
   const { title } = problemKinds[code];
   const status = refusal.status ?? problemKinds[code].status;
-  const body = { type: `/docs/errors/${code}`, title, status, detail, code, requestId };
+  const body = { type: `/docs#${code}`, title, status, detail, code, requestId };
   return {
     statusCode: status,
     headers: {
