@@ -1,0 +1,118 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { nodePaths } from "../domain/config/paths.ts";
+import type { NodeAnswer } from "../domain/node/protocol.ts";
+
+/**
+ * /usr/lib/pgherd/run of the node image: what the SSM document starts. It fetches the node program that the command
+ * names, if the node does not have it yet, and runs the verb. It knows nothing of the verbs, so it seldom changes.
+ */
+
+/** Where AWS is, on machines that do not learn it from instance metadata. */
+const endpointFile = "/etc/pgherd/aws.env";
+const sha256Pattern = /^[0-9a-f]{64}$/;
+const verbPattern = /^[a-z][a-z-]{0,62}$/;
+
+function variable(name: string): string {
+  const value = process.env[`SSM_${name}`];
+  if (value === undefined) {
+    throw new Error(`SSM_${name} is not set: the SSM agent must be 3.3.2746.0 or later`);
+  }
+  return value;
+}
+
+async function readEndpoints(): Promise<void> {
+  let lines: string[];
+  try {
+    lines = (await readFile(endpointFile, "utf8")).split("\n");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
+    throw error;
+  }
+  for (const line of lines) {
+    const [, name, value] = /^(AWS_[A-Z0-9_]+)=(.*)$/.exec(line) ?? [];
+    if (name !== undefined && value !== undefined) process.env[name] ??= value;
+  }
+}
+
+async function readProgram(path: string): Promise<Uint8Array | null> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+function hasHash(program: Uint8Array, sha256: string): boolean {
+  return createHash("sha256").update(program).digest("hex") === sha256;
+}
+
+async function store(path: string, program: Uint8Array): Promise<void> {
+  await mkdir(nodePaths.programs, { recursive: true, mode: 0o755 });
+  const temporary = `${path}.${process.pid}`;
+  try {
+    const handle = await open(temporary, "wx", 0o644);
+    try {
+      await handle.writeFile(program);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Returns the path of the program, whose bytes are those that the command named. */
+async function ensureProgram(): Promise<string> {
+  const sha256 = variable("Program");
+  if (!sha256Pattern.test(sha256)) throw new Error("SSM_Program is not a SHA-256");
+  const path = join(nodePaths.programs, `${sha256}.mjs`);
+  const present = await readProgram(path);
+  if (present !== null && hasHash(present, sha256)) return path;
+  const { downloadObject } = await import("../aws/node-download.ts");
+  const program = await downloadObject(variable("Bucket"), variable("Key"));
+  if (!hasHash(program, sha256))
+    throw new Error("the node program in the bucket has another hash than the command says");
+  await store(path, program);
+  return path;
+}
+
+function runProgram(path: string, verb: string, input: Buffer): Promise<number> {
+  return new Promise((resolve, reject) => {
+    // SSM_Input holds no secret, but there is no need to hand on what arrives by standard input.
+    const { SSM_Input: _input, ...env } = process.env;
+    const child = spawn(process.execPath, [path, verb], { stdio: ["pipe", "inherit", "inherit"], env });
+    child.stdin.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") reject(error);
+    });
+    child.on("error", reject);
+    child.on("close", (code) => resolve(code ?? 1));
+    child.stdin.end(input);
+  });
+}
+
+async function main(): Promise<number> {
+  await readEndpoints();
+  const verb = variable("Verb");
+  if (!verbPattern.test(verb)) throw new Error("SSM_Verb is not a verb");
+  const input = Buffer.from(variable("Input"), "base64");
+  return runProgram(await ensureProgram(), verb, input);
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    const failed: NodeAnswer = { ok: false, error: { code: "program-unavailable", message } };
+    process.stdout.write(`${JSON.stringify(failed)}\n`);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,117 @@
+import {
+  configurationFiles,
+  nodePaths,
+  renderEtcd,
+  renderEtcdUnit,
+  renderHaproxy,
+  renderHaproxyUnit,
+  renderPatroni,
+  renderPatroniUnit,
+  renderPgbouncer,
+  renderPgbouncerUnit,
+  renderPgbouncerUsers,
+  type TlsOwner,
+  tlsFiles,
+} from "../domain/config/index.ts";
+import type { NodeIntent, Peer } from "../domain/node/protocol.ts";
+import { account } from "./accounts.ts";
+import { type FileIntent, root } from "./files.ts";
+import { type loginUsers, verifiers } from "./passwords.ts";
+
+/** A service of the node and every file that it reads. */
+export interface ServiceFiles {
+  readonly unit: string;
+  readonly unitFile: FileIntent;
+  readonly tls: readonly FileIntent[];
+  readonly configuration: readonly FileIntent[];
+}
+
+export type NodePasswords = Readonly<
+  Record<(typeof loginUsers)[number] | "replicator" | "rewind" | "patroni", string>
+>;
+
+export interface NodeFilesInput {
+  readonly intent: NodeIntent;
+  readonly self: Peer;
+  readonly passwords: NodePasswords;
+  readonly key: string;
+}
+
+async function privateFile(user: string, path: string, content: string): Promise<FileIntent> {
+  return { path, content, owner: await account(user), mode: 0o600 };
+}
+
+function unitFile(name: string, content: string): FileIntent {
+  return { path: `${nodePaths.units}/${name}`, content, owner: root, mode: 0o644 };
+}
+
+/** Copies of key and certificates, so that each service reads its own and no other user can. */
+async function tlsOf(owner: TlsOwner, input: NodeFilesInput): Promise<FileIntent[]> {
+  const files = tlsFiles(owner);
+  const { nodeCertificate, authorityCertificate } = input.intent;
+  const contents: [string, string][] =
+    owner === "haproxy"
+      ? [[files.bundle, `${nodeCertificate.trimEnd()}\n${input.key}`]]
+      : [
+          [files.key, input.key],
+          [files.certificate, nodeCertificate],
+        ];
+  contents.push([files.authority, authorityCertificate]);
+  return Promise.all(contents.map(([path, content]) => privateFile(owner, path, content)));
+}
+
+async function etcd(input: NodeFilesInput): Promise<ServiceFiles> {
+  const { intent, self } = input;
+  return {
+    unit: "etcd.service",
+    unitFile: unitFile("etcd.service", renderEtcdUnit()),
+    tls: await tlsOf("etcd", input),
+    configuration: [await privateFile("etcd", configurationFiles.etcd, renderEtcd(intent, self))],
+  };
+}
+
+async function patroni(input: NodeFilesInput): Promise<ServiceFiles> {
+  const { intent, self, passwords } = input;
+  const content = renderPatroni(intent, self, passwords);
+  return {
+    unit: "patroni.service",
+    unitFile: unitFile("patroni.service", renderPatroniUnit()),
+    tls: await tlsOf("postgres", input),
+    configuration: [await privateFile("postgres", configurationFiles.patroni, content)],
+  };
+}
+
+async function haproxy(input: NodeFilesInput): Promise<ServiceFiles> {
+  const content = renderHaproxy(input.intent.peers, input.self);
+  return {
+    unit: "haproxy.service",
+    unitFile: unitFile("haproxy.service", renderHaproxyUnit()),
+    tls: await tlsOf("haproxy", input),
+    configuration: [await privateFile("haproxy", configurationFiles.haproxy, content)],
+  };
+}
+
+async function pgbouncer(input: NodeFilesInput): Promise<ServiceFiles> {
+  const { intent, passwords } = input;
+  const poolers = intent.peers.filter((peer) => peer.services.includes("pgbouncer")).length;
+  const users = renderPgbouncerUsers(await verifiers(intent.clusterId, passwords));
+  return {
+    unit: "pgbouncer.service",
+    unitFile: unitFile("pgbouncer.service", renderPgbouncerUnit()),
+    tls: await tlsOf("pgbouncer", input),
+    configuration: [
+      await privateFile("pgbouncer", configurationFiles.pgbouncer, renderPgbouncer(intent.spec, poolers)),
+      await privateFile("pgbouncer", configurationFiles.pgbouncerUsers, users),
+    ],
+  };
+}
+
+const makers = { etcd, postgres: patroni, haproxy, pgbouncer } as const;
+
+/** The services of the node in the order in which they start. */
+export function serviceFiles(input: NodeFilesInput): Promise<ServiceFiles[]> {
+  const order = ["etcd", "postgres", "haproxy", "pgbouncer"] as const;
+  return Promise.all(
+    order.filter((service) => input.self.services.includes(service)).map((service) => makers[service](input)),
+  );
+}

@@ -1,0 +1,37 @@
+import { z } from "zod";
+import { nodePorts } from "../domain/cluster/node-ports.ts";
+import type { Observation } from "../domain/node/protocol.ts";
+import type { PeerClient } from "./peer-client.ts";
+
+/** Patroni answers after a look into etcd. */
+const clusterTimeoutMs = 2000;
+
+const memberSchema = z.object({
+  name: z.string(),
+  role: z.string(),
+  state: z.string(),
+  timeline: z.int().optional(),
+  lag: z.union([z.int(), z.string()]).optional(),
+  pending_restart: z.boolean().optional(),
+});
+const clusterSchema = z.object({ members: z.array(memberSchema) });
+
+type ObservedMember = Observation["members"][number];
+
+function roleOf(role: string): ObservedMember["role"] {
+  if (role === "leader") return "leader";
+  return role === "sync_standby" || role === "quorum_standby" ? "sync-standby" : "replica";
+}
+
+/** The shard as the Patroni at `address` sees it. */
+export async function observeMembers(client: PeerClient, address: string): Promise<ObservedMember[]> {
+  const answer = await client.get(address, nodePorts.patroni, "/cluster", clusterTimeoutMs);
+  return clusterSchema.parse(answer.body).members.map((member) => ({
+    nodeId: member.name,
+    role: roleOf(member.role),
+    state: member.state,
+    timeline: member.timeline ?? null,
+    lagBytes: typeof member.lag === "number" ? member.lag : null,
+    pendingRestart: member.pending_restart ?? false,
+  }));
+}

@@ -1,0 +1,109 @@
+import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
+import { dirname } from "node:path";
+import { z } from "zod";
+import { nodePaths } from "../../domain/config/index.ts";
+import type { NodeIntent, Peer } from "../../domain/node/protocol.ts";
+import type { VerbFunction } from "../context.ts";
+import { awaitDcs } from "../dcs.ts";
+import { NodeFailure } from "../failure.ts";
+import { ensureDirectory, ensureFile, type FileIntent, readIfPresent, root } from "../files.ts";
+import { type ServiceFiles, serviceFiles } from "../node-files.ts";
+import { readPasswords } from "../passwords.ts";
+import { runSql } from "../psql.ts";
+import { active, enable, reload, reloadUnits, restart, start } from "../systemd.ts";
+
+const owners = ["admin", "client", "monitor", "replicator", "rewind", "patroni"] as const;
+
+/** What each running service was started or reloaded with: a configure that died half way is finished by the next. */
+const appliedPath = "/var/lib/pgherd/applied.json";
+const appliedSchema = z.record(z.string(), z.string());
+
+function findSelf(intent: NodeIntent): Peer {
+  const self = intent.peers.find((peer) => peer.nodeId === intent.nodeId);
+  if (self === undefined)
+    throw new NodeFailure(`${intent.nodeId} is not among its own peers`, { code: "not-a-peer" });
+  return self;
+}
+
+async function readKey(intent: NodeIntent): Promise<string> {
+  const key = await readIfPresent(nodePaths.key);
+  if (key === null)
+    throw new NodeFailure("the node has no key yet: prepare comes first", { code: "not-prepared" });
+  const certificate = new X509Certificate(intent.nodeCertificate);
+  if (!certificate.checkPrivateKey(createPrivateKey(key))) {
+    throw new NodeFailure("the certificate is not for this node's key", { code: "certificate-mismatch" });
+  }
+  if (!certificate.verify(new X509Certificate(intent.authorityCertificate).publicKey)) {
+    throw new NodeFailure("the certificate is not signed by the cluster's authority", {
+      code: "certificate-mismatch",
+    });
+  }
+  return key;
+}
+
+function fingerprint(files: readonly FileIntent[]): string {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(JSON.stringify([file.path, file.content]));
+  return hash.digest("hex");
+}
+
+async function writeFiles(services: readonly ServiceFiles[]): Promise<{ changed: string[]; units: boolean }> {
+  const changed: string[] = [];
+  let units = false;
+  await ensureDirectory(nodePaths.configuration, root, 0o755);
+  await ensureDirectory(`${nodePaths.configuration}/tls`, root, 0o755);
+  for (const service of services) {
+    const [first] = service.tls;
+    if (first !== undefined) await ensureDirectory(dirname(first.path), first.owner, 0o700);
+    for (const file of [...service.tls, ...service.configuration]) {
+      if (await ensureFile(file)) changed.push(file.path);
+    }
+    if (await ensureFile(service.unitFile)) {
+      changed.push(service.unitFile.path);
+      units = true;
+    }
+  }
+  return { changed, units };
+}
+
+async function readApplied(): Promise<Record<string, string>> {
+  const text = await readIfPresent(appliedPath);
+  return text === null ? {} : appliedSchema.parse(JSON.parse(text));
+}
+
+/** etcd reads its certificates again by itself and its file only at its start; the others reload both. */
+function applicable(service: ServiceFiles): readonly FileIntent[] {
+  return service.unit === "etcd.service" ? service.configuration : [...service.tls, ...service.configuration];
+}
+
+/** A changed unit file counts from the service's next start: no connection is dropped for it. */
+async function bringUp(intent: NodeIntent, self: Peer, services: readonly ServiceFiles[]): Promise<void> {
+  const units = services.map((service) => service.unit);
+  const running = await active(units);
+  const applied = await readApplied();
+  const wanted = Object.fromEntries(
+    services.map((service) => [service.unit, fingerprint(applicable(service))]),
+  );
+  const stale = units.filter((unit) => running.has(unit) && applied[unit] !== wanted[unit]);
+  await restart(stale.filter((unit) => unit === "etcd.service"));
+  await reload(stale.filter((unit) => unit !== "etcd.service"));
+  // Patroni hands on changed parameters, but does not look into certificates.
+  if (stale.includes("patroni.service")) await runSql("postgres", "SELECT pg_catalog.pg_reload_conf();");
+  const stopped = units.filter((unit) => !running.has(unit));
+  // Patroni's first try counts: when etcd does not answer, it sleeps five seconds.
+  if (stopped.includes("patroni.service") && !self.services.includes("etcd")) await awaitDcs(intent);
+  await start(stopped);
+  await ensureFile({ path: appliedPath, content: JSON.stringify(wanted), owner: root, mode: 0o600 });
+}
+
+export const configure: VerbFunction<"configure"> = async (intent, context) => {
+  const self = findSelf(intent);
+  const [key, passwords] = await Promise.all([readKey(intent), readPasswords(context, intent, owners)]);
+  const services = await serviceFiles({ intent, self, passwords, key });
+  const { changed, units } = await writeFiles(services);
+  await ensureFile({ path: nodePaths.intent, content: JSON.stringify(intent), owner: root, mode: 0o600 });
+  await enable(services.map((service) => service.unit));
+  if (units) await reloadUnits();
+  await bringUp(intent, self, services);
+  return { changed };
+};
