@@ -91,6 +91,8 @@ const common = {
   /** Some packages keep CommonJS in `main` and ES modules in `module`; ES modules start faster and shake better. */
   mainFields: ["module", "main"],
   minify: true,
+  /** Node.js prints the line that threw: a bundle on one line would fill the log. Costs nothing measurable. */
+  lineLimit: 160,
   /** Logs show class and function names. */
   keepNames: true,
   sourcemap: "external",
@@ -139,6 +141,8 @@ function bundleNodeProgram(root: string, directory: string): Promise<Part> {
     entryPoints: [{ in: path.join(root, "layers/node/main.ts"), out: "node/pgherd-node" }],
     outdir: directory,
     outExtension: { ".js": ".mjs" },
+    // Nodes start it once per command and keep it; who reads its stack traces there has no source map.
+    minify: false,
     target: nodeImageTarget,
   });
 }
@@ -151,6 +155,7 @@ function bundleNodeLoader(root: string, directory: string): Promise<Part> {
     entryPoints: [path.join(root, "layers/node/loader.ts")],
     outfile: path.join(directory, "node/run"),
     format: "cjs",
+    // It is part of the image and read there, too.
     minify: false,
     target: nodeImageTarget,
     banner: { js: "#!/usr/bin/env node" },

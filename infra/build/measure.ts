@@ -3,6 +3,7 @@ import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import type { EnvironmentSettings } from "../../layers/domain/environment.ts";
 import type { BuildOutput } from "./build.ts";
 
 const run = promisify(execFile);
@@ -47,6 +48,28 @@ export async function measureFunctions(
   }
 }
 
+/** What a template would say; an import only reads it. */
+const settings: EnvironmentSettings = {
+  environment: "measure",
+  vpcId: "vpc-0",
+  subnets: {},
+  launchTemplateId: "lt-0",
+  defaultInstanceType: "t4g.small",
+  defaultDeletionProtection: false,
+  defaultClientCidrs: [],
+  nodeProgram: { bucket: "measure", key: "measure.mjs", sha256: "0".repeat(64) },
+  nodeDocument: "measure",
+  keyId: "measure",
+  workflows: {},
+  principals: {},
+};
+const variables = {
+  AWS_REGION: "local-1",
+  PGHERD_ENVIRONMENT: settings.environment,
+  PGHERD_TABLE: "measure",
+  PGHERD_SETTINGS: JSON.stringify(settings),
+};
+
 const program =
   "const t = performance.now(); import(process.argv[1]).then(() => { console.log(performance.now() - t); process.exit(0); });";
 
@@ -55,12 +78,7 @@ async function coldImports(file: string, runs: number): Promise<readonly number[
   for (let count = 0; count < runs; count++) {
     const { stdout } = await run(process.execPath, ["--eval", program, file], {
       timeout: importTimeoutMs,
-      env: {
-        AWS_REGION: "local-1",
-        PGHERD_ENVIRONMENT: "measure",
-        PGHERD_TABLE: "measure",
-        PGHERD_SETTINGS: "{}",
-      },
+      env: variables,
     });
     times.push(Number(stdout));
   }
