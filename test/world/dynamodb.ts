@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   CreateTableCommand,
@@ -9,13 +9,8 @@ import {
   type GlobalSecondaryIndex,
   ScanCommand,
 } from "@aws-sdk/client-dynamodb";
-
-/** A JVM on two busy cores; it takes two seconds on idle ones. */
-const startTimeoutMs = 30_000;
-const pollMs = 50;
-
-/** DynamoDB Local holds a test's tables in memory; this bounds its heap on a small machine. */
-const heapMiB = 192;
+import { ensureDynamoDbLocal } from "../../local/endpoints/dynamodb/fetch.ts";
+import { startDynamoDb } from "../../local/endpoints/dynamodb/server.ts";
 
 export interface DynamoDB extends AsyncDisposable {
   readonly config: DynamoDBClientConfig;
@@ -25,25 +20,25 @@ export interface DynamoDB extends AsyncDisposable {
   scan(table: string): Promise<unknown[]>;
 }
 
-/** AWS's own DynamoDB Local, in memory, gone with the returned value. */
+/** AWS's own DynamoDB Local, in memory, gone with the returned value or with this process. */
 export async function startDynamoDB(): Promise<DynamoDB> {
+  const cacheDirectory = process.env["PGHERD_CACHE_DIR"] ?? "/var/cache/pgherd";
+  const libraryDirectory = await ensureDynamoDbLocal({ cacheDirectory });
+  const logDirectory = await mkdtemp(join(tmpdir(), "pgherd-dynamodb-"));
   const port = await freePort();
+  const child = await startDynamoDb({
+    libraryDirectory,
+    port,
+    dataDirectory: null,
+    logFile: join(logDirectory, "dynamodb.log"),
+  });
   const endpoint = `http://127.0.0.1:${port}`;
-  const child = launch(process.env["DDBJARS"] ?? "", port);
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
   const config: DynamoDBClientConfig = {
     endpoint,
     region: "local-1",
     credentials: { accessKeyId: "test", secretAccessKey: "test" },
   };
   const client = new DynamoDBClient(config);
-  try {
-    await awaitAnswer(endpoint, child);
-  } catch (error) {
-    kill();
-    throw error;
-  }
   let tables = 0;
   return {
     config,
@@ -59,56 +54,10 @@ export async function startDynamoDB(): Promise<DynamoDB> {
     },
     [Symbol.asyncDispose]: async () => {
       client.destroy();
-      process.off("exit", kill);
-      kill();
+      await child.stop();
+      await rm(logDirectory, { recursive: true, force: true });
     },
   };
-}
-
-function launch(jarDirectory: string, port: number): ChildProcess {
-  if (!existsSync(jarDirectory)) throw new Error(`DynamoDB Local is not in ${jarDirectory}`);
-  return spawn(
-    "java",
-    [
-      `-Xmx${heapMiB}m`,
-      "-XX:TieredStopAtLevel=1",
-      `-Djava.library.path=${jarDirectory}`,
-      "-cp",
-      join(jarDirectory, "*"),
-      "software.amazon.dynamodb.services.local.main.ServerRunner",
-      "-inMemory",
-      "-sharedDb",
-      "-disableTelemetry",
-      "-port",
-      String(port),
-    ],
-    { stdio: ["ignore", "ignore", "pipe"] },
-  );
-}
-
-async function awaitAnswer(endpoint: string, child: ChildProcess): Promise<void> {
-  const deadline = Date.now() + startTimeoutMs;
-  let complaint = "";
-  child.stderr?.on("data", (chunk: Buffer) => {
-    complaint += chunk.toString();
-  });
-  while (Date.now() < deadline) {
-    if (child.exitCode !== null) throw new Error(`DynamoDB Local ended at its start: ${complaint}`);
-    if (await answers(endpoint)) return;
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
-  }
-  throw new Error(`DynamoDB Local did not answer within ${startTimeoutMs} ms: ${complaint}`);
-}
-
-/** Any HTTP answer will do: an unsigned request gets a 400. */
-async function answers(endpoint: string): Promise<boolean> {
-  try {
-    await fetch(endpoint);
-    return true;
-  } catch (error) {
-    if (error instanceof TypeError) return false;
-    throw error;
-  }
 }
 
 function freePort(): Promise<number> {

@@ -63,7 +63,7 @@ export function deleteCluster(context: ApiContext): Route {
 }
 
 async function start(context: ApiContext, call: Call, cluster: Cluster): Promise<Answer> {
-  const operation = newOperation("delete-cluster", newId("operation"), cluster.id, call.caller.principal);
+  const operation = newOperation("delete-cluster", cluster.id, call.caller.principal);
   const { createdAt: at } = operation;
   const change = {
     status: "deleting",

@@ -17,7 +17,7 @@ export interface WrittenAnswer {
 
 export function write(answer: Answer): WrittenAnswer {
   const { status, body, headers = {}, contentType } = answer;
-  const text = contentType === undefined ? JSON.stringify(body) : String(body);
+  const text = contentType !== undefined && typeof body === "string" ? body : JSON.stringify(body);
   return { status, body: text, headers: { "content-type": contentType ?? "application/json", ...headers } };
 }
 

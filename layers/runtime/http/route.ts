@@ -9,7 +9,7 @@ export interface Answer {
   readonly status: number;
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Absent: `body` is written as JSON. Present: `body` is a string of this type. */
+  /** Absent: `application/json`. A string with a type of its own is sent as it is, everything else as JSON. */
   readonly contentType?: string;
 }
 
