@@ -33,7 +33,7 @@ export function makeNode(zone = "local-1a", change: Partial<ClusterNode> = {}): 
 }
 
 export function makeCluster(name: string, change: Partial<Cluster> = {}): Cluster {
-  const spec = completeSpec({ name }, { instanceType: "t3.micro", deletionProtection: false });
+  const spec = completeSpec({ name }, { instanceType: "t4g.micro", deletionProtection: false });
   return {
     id: newClusterId(),
     name,

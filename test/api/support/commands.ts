@@ -1,0 +1,26 @@
+import type { Observation } from "@pgherd/layers/domain/node";
+import { CommandError, type NodeCommandPort } from "@pgherd/layers/ports";
+
+type Run = NodeCommandPort["run"];
+
+/** Nodes that answer `observe` as a test says, in memory. */
+export class FakeNodes implements Pick<NodeCommandPort, "run"> {
+  /** Instance id → what it answers; an instance without an entry never gets the command. */
+  readonly observations = new Map<string, Observation | Error>();
+  /** Instances in the order in which they were asked. */
+  readonly asked: string[] = [];
+  delayMs = 0;
+
+  run: Run = async (target, verb, input) => {
+    if (verb !== "observe") throw new Error(`the API sends ${verb}`);
+    this.asked.push(target.instanceId);
+    await new Promise((resolve) => setTimeout(resolve, this.delayMs));
+    const observation = this.observations.get(target.instanceId);
+    if (observation === undefined) {
+      throw new CommandError("node-not-online", target.instanceId, `no agent for ${JSON.stringify(input)}`);
+    }
+    if (observation instanceof Error) throw observation;
+    // The only verb that gets here is `observe`, whose output this is; TypeScript does not narrow V by the verb.
+    return observation as Awaited<ReturnType<Run>> as never;
+  };
+}

@@ -1,0 +1,160 @@
+import { DynamoStore } from "@pgherd/layers/aws/store";
+import type { EnvironmentSettings } from "@pgherd/layers/domain";
+import type { Executions, Store } from "@pgherd/layers/ports";
+import { createObserver, type LogFields } from "@pgherd/layers/runtime";
+import { type HttpApp, lambdaHandler, type Role } from "@pgherd/layers/runtime/http";
+import { createApi } from "../../../functions/api/app.ts";
+import { type DynamoDB, startDynamoDB } from "../../world/dynamodb.ts";
+import { FakeNodes } from "./commands.ts";
+import { checkAgainstDocument } from "./contract.ts";
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+  // Tests look into answers of every shape.
+  readonly body: Record<string, unknown>;
+}
+
+export interface CallOptions {
+  /** null: no authorizer let the caller in. */
+  readonly role?: Role | "unknown" | null;
+  readonly principal?: string;
+  readonly body?: unknown;
+  /** Instead of `body`: these bytes. */
+  readonly text?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly authorizer?: unknown;
+}
+
+export const settings: EnvironmentSettings = {
+  environment: "local",
+  vpcId: "vpc-1",
+  subnets: { "local-1a": "subnet-a", "local-1b": "subnet-b", "local-1c": "subnet-c" },
+  launchTemplateId: "lt-1",
+  defaultInstanceType: "t4g.medium",
+  defaultDeletionProtection: false,
+  defaultClientCidrs: ["198.18.0.0/22"],
+  nodeProgram: { bucket: "assets", key: "node.mjs", sha256: "0".repeat(64) },
+  nodeDocument: "pgherd-local-node",
+  keyId: "key",
+  workflows: {},
+  principals: {
+    "arn:aws:iam::000000000000:user/ops": "operator",
+    "arn:aws:iam::000000000000:role/teams/readers": "viewer",
+  },
+};
+
+/** Executions that only remember what was started; `failure` makes the next starts fail. */
+export class FakeExecutions implements Pick<Executions, "start"> {
+  readonly started: { kind: string; operationId: string }[] = [];
+  failure: Error | null = null;
+
+  start: Executions["start"] = async (kind, { operationId }) => {
+    this.started.push({ kind, operationId });
+    if (this.failure !== null) throw this.failure;
+  };
+}
+
+/** The API on a table of its own, called as API Gateway calls it (payload 2.0). */
+export class World {
+  readonly store: Store;
+  readonly executions = new FakeExecutions();
+  readonly nodes = new FakeNodes();
+  readonly logs: LogFields[] = [];
+  readonly app: HttpApp;
+  readonly #database: DynamoDB;
+  readonly #table: string;
+  readonly #handler: ReturnType<typeof lambdaHandler>;
+
+  constructor(database: DynamoDB, table: string, store: Store, change: Partial<EnvironmentSettings> = {}) {
+    this.#database = database;
+    this.#table = table;
+    this.store = store;
+    this.app = createApi({
+      settings: { ...settings, ...change },
+      store,
+      executions: { ...unusedExecutions, start: this.executions.start },
+      observer: createObserver(this.nodes),
+      log: (level, message, fields) => this.logs.push({ level, message, ...fields }),
+    });
+    this.#handler = lambdaHandler(this.app);
+  }
+
+  items(): Promise<unknown[]> {
+    return this.#database.scan(this.#table);
+  }
+
+  async call(method: string, path: string, options: CallOptions = {}): Promise<Reply> {
+    const [rawPath = "", rawQueryString = ""] = path.split("?");
+    const text = options.text ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
+    const result = await this.#handler({
+      version: "2.0",
+      routeKey: "$default",
+      rawPath,
+      rawQueryString,
+      headers: {
+        host: "api.test",
+        ...(options.body === undefined ? {} : { "content-type": "application/json" }),
+        ...options.headers,
+      },
+      body: text ?? null,
+      isBase64Encoded: false,
+      requestContext: requestContext(method, rawPath, options),
+    } as never);
+    const reply = asReply(result);
+    await checkAgainstDocument(this.app, method, rawPath, reply);
+    return reply;
+  }
+}
+
+const unusedExecutions = {
+  find: () => Promise.reject(new Error("the API looks for no execution")),
+};
+
+function requestContext(method: string, path: string, options: CallOptions) {
+  const { role = "admin", principal = "olivia" } = options;
+  const claims = { sub: principal, ...(role === "unknown" ? {} : { role }) };
+  const authorizer = options.authorizer ?? (role === null ? undefined : { jwt: { claims, scopes: null } });
+  return {
+    accountId: "000000000000",
+    requestId: "gateway-1",
+    http: { method, path, protocol: "HTTP/1.1", sourceIp: "203.0.113.7", userAgent: "test" },
+    ...(authorizer === undefined ? {} : { authorizer }),
+  };
+}
+
+function asReply(result: unknown): Reply {
+  const { statusCode, headers, body } = result as {
+    statusCode: number;
+    headers: Record<string, string>;
+    body: string;
+  };
+  const isJson = /json/.test(headers["content-type"] ?? "");
+  return { status: statusCode, headers, text: body, body: isJson ? JSON.parse(body) : {} };
+}
+
+/** One database for a test file, a table for each world. */
+export class Worlds implements AsyncDisposable {
+  readonly #database: DynamoDB;
+
+  private constructor(database: DynamoDB) {
+    this.#database = database;
+  }
+
+  static async start(): Promise<Worlds> {
+    return new Worlds(await startDynamoDB());
+  }
+
+  async make(
+    change: Partial<EnvironmentSettings> = {},
+    wrap: (store: Store) => Store = (store) => store,
+  ): Promise<World> {
+    const table = await this.#database.createTable();
+    return new World(this.#database, table, wrap(new DynamoStore(table, this.#database.config)), change);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#database[Symbol.asyncDispose]();
+  }
+}
