@@ -14,7 +14,13 @@ export interface FunctionSource {
 
 const foldersOfKind = { workflow: "workflows", reconciler: "reconcilers", schedule: "schedules" } as const;
 
-/** Finds every function by its place: `functions/api/index.ts`, `functions/{workflows,reconcilers,schedules}/<name>.ts`. */
+/** What makes a file a function; files beside it that have none are parts of it. */
+const handlerPattern = /^export const handler\b/m;
+
+/**
+ * Finds every function by its place: `functions/api/index.ts`, `functions/{workflows,reconcilers,schedules}/<name>.ts`
+ * with a `handler`.
+ */
 export async function discoverFunctions(root: string): Promise<readonly FunctionSource[]> {
   const found: FunctionSource[] = [];
   if ((await listFiles(path.join(root, "functions/api"))).includes("index.ts")) {
@@ -22,8 +28,9 @@ export async function discoverFunctions(root: string): Promise<readonly Function
   }
   for (const [kind, folder] of typedEntries(foldersOfKind)) {
     for (const file of await listFiles(path.join(root, "functions", folder))) {
-      if (file.endsWith(".ts")) {
-        found.push({ name: path.basename(file, ".ts"), kind, entry: `functions/${folder}/${file}` });
+      const entry = `functions/${folder}/${file}`;
+      if (file.endsWith(".ts") && handlerPattern.test(await readFile(path.join(root, entry), "utf8"))) {
+        found.push({ name: path.basename(file, ".ts"), kind, entry });
       }
     }
   }
