@@ -1,0 +1,126 @@
+import { authorityKeyParameter, type ClusterNode, synchronousStandbys } from "@pgherd/layers/domain";
+import type { Peer } from "@pgherd/layers/domain/node";
+import type { CommandTarget } from "@pgherd/layers/ports";
+import { signNodeCertificate } from "@pgherd/layers/runtime/secrets";
+import type { CreateDeadlines } from "./deadlines.ts";
+import { type ClusterScope, known, readCluster, readNode } from "./records.ts";
+
+/** A command's answer travels after the node's own deadline passed. */
+const commandGraceSeconds = 15;
+
+export async function agent(scope: ClusterScope, nodeId: string, deadlines: CreateDeadlines): Promise<void> {
+  const { node } = await readNode(scope, nodeId);
+  const instanceId = known(node.instanceId, "instance", nodeId);
+  await scope.ports.commands.awaitOnline(instanceId, deadlines.agentSeconds);
+}
+
+/** The node makes its key and asks for a certificate; what it then configures names all of its peers. */
+export async function configure(
+  scope: ClusterScope,
+  nodeId: string,
+  deadlines: CreateDeadlines,
+): Promise<void> {
+  const { cluster, node } = await readNode(scope, nodeId);
+  const { commands, region, secrets, settings, store } = scope.ports;
+  const address = known(node.address, "address", nodeId);
+  const prepared = await commands.run(target(scope, node, "prepare", deadlines.prepareSeconds), "prepare", {
+    clusterId: cluster.id,
+    nodeId,
+    volumeId: known(node.volumeId, "volume", nodeId),
+    address,
+  });
+  const certificate = known(await store.getAuthorityCertificate(cluster.id), "CA certificate", nodeId);
+  const privateKey = await secrets.read(authorityKeyParameter(settings.environment, cluster.id));
+  const nodeCertificate = await signNodeCertificate(
+    { certificate, privateKey },
+    prepared.certificateRequest,
+    { nodeId, address },
+    new Date(),
+  );
+  await commands.run(target(scope, node, "configure", deadlines.configureSeconds), "configure", {
+    environment: settings.environment,
+    region,
+    clusterId: cluster.id,
+    nodeId,
+    spec: cluster.spec,
+    peers: cluster.nodes.map(peerOf),
+    authorityCertificate: certificate,
+    nodeCertificate,
+  });
+}
+
+/** Says who leads: the next step goes there. */
+export async function members(scope: ClusterScope, deadlines: CreateDeadlines): Promise<string> {
+  const cluster = await readCluster(scope);
+  const node = known(cluster.nodes[0] ?? null, "node", cluster.id);
+  const { leader } = await scope.ports.commands.run(
+    target(scope, node, "members", deadlines.membersSeconds + commandGraceSeconds),
+    "await-members",
+    {
+      clusterId: cluster.id,
+      nodeId: node.id,
+      shard: 0,
+      members: cluster.spec.members,
+      synchronousStandbys: synchronousStandbys(cluster.spec),
+      timeoutSeconds: deadlines.membersSeconds,
+    },
+  );
+  return leader;
+}
+
+export async function database(scope: ClusterScope, deadlines: CreateDeadlines): Promise<string> {
+  const leader = known(scope.said("members"), "leader", scope.clusterId);
+  const { cluster, node: leaderNode } = await readNode(scope, leader);
+  const { extensions } = await scope.ports.commands.run(
+    target(scope, leaderNode, "database", deadlines.databaseSeconds),
+    "apply-database",
+    {
+      environment: scope.ports.settings.environment,
+      clusterId: cluster.id,
+      nodeId: leaderNode.id,
+      database: cluster.spec.database,
+      extensions: cluster.spec.extensions,
+    },
+  );
+  return extensions.map(({ name, version }) => `${name} ${version}`).join(", ");
+}
+
+/** From the last node, so that what it writes travels through proxies to another machine wherever there is one. */
+export async function verify(scope: ClusterScope, deadlines: CreateDeadlines): Promise<void> {
+  const cluster = await readCluster(scope);
+  const node = known(cluster.nodes.at(-1) ?? null, "node", cluster.id);
+  await scope.ports.commands.run(
+    target(scope, node, "verify", deadlines.verifySeconds + commandGraceSeconds),
+    "verify",
+    {
+      environment: scope.ports.settings.environment,
+      clusterId: cluster.id,
+      nodeId: node.id,
+      database: cluster.spec.database,
+      addresses: cluster.nodes.map((one) => known(one.address, "address", one.id)),
+      replicas: cluster.spec.members - 1,
+      pooler: cluster.spec.pooler.enabled,
+      timeoutSeconds: deadlines.verifySeconds,
+    },
+  );
+}
+
+function target(
+  scope: ClusterScope,
+  node: ClusterNode,
+  step: string,
+  deadlineSeconds: number,
+): CommandTarget {
+  const instanceId = known(node.instanceId, "instance", node.id);
+  return { instanceId, operationId: scope.operationId, step, deadlineSeconds };
+}
+
+function peerOf(node: ClusterNode): Peer {
+  return {
+    nodeId: node.id,
+    address: known(node.address, "address", node.id),
+    zone: node.zone,
+    shard: node.shard,
+    services: node.services,
+  };
+}

@@ -1,0 +1,2 @@
+export * from "./secrets/authority.ts";
+export * from "./secrets/passwords.ts";

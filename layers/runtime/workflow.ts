@@ -1,0 +1,46 @@
+import { withDurableExecution } from "@aws/durable-execution-sdk-js";
+import { z } from "zod";
+import { clusterIdSchema, operationIdSchema } from "../domain/ids.ts";
+import { conduct } from "./workflow/conduct.ts";
+import type { Workflow } from "./workflow/declaration.ts";
+import type { WorkflowPorts } from "./workflow/run.ts";
+
+export {
+  type Act,
+  type Chapter,
+  type Ending,
+  eachNode,
+  type NodeAct,
+  type NodeUndo,
+  pointOfNoReturn,
+  type Scope,
+  step,
+  stepsOf,
+  together,
+  type Undo,
+  type Workflow,
+} from "./workflow/declaration.ts";
+export { type Failure, failureOf, isPassing } from "./workflow/failure.ts";
+export type { WorkflowPorts } from "./workflow/run.ts";
+
+const inputSchema = z.strictObject({
+  operationId: operationIdSchema,
+  clusterId: clusterIdSchema,
+  recovery: z.strictObject({ attempt: z.int().min(1), reason: z.string() }).optional(),
+});
+export type WorkflowInput = z.infer<typeof inputSchema>;
+
+/**
+ * A durable function's handler for a workflow.
+ * @param openPorts called once per process, at the first invocation
+ */
+export function workflowHandler<Ports extends WorkflowPorts>(
+  workflow: Workflow<Ports>,
+  openPorts: () => Ports,
+): ReturnType<typeof withDurableExecution> {
+  let ports: Ports | undefined;
+  return withDurableExecution(async (event: unknown, context) => {
+    ports ??= openPorts();
+    return conduct(context, workflow, inputSchema.parse(event), ports);
+  });
+}
