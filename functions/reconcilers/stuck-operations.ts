@@ -1,0 +1,17 @@
+import { LambdaExecutions } from "@pgherd/layers/aws/executions";
+import { DynamoStore } from "@pgherd/layers/aws/store";
+import { log, readFunctionEnvironment } from "@pgherd/layers/runtime";
+import { reconcileStuckOperations } from "./stuck-operations/reconcile.ts";
+
+const { settings, table } = readFunctionEnvironment();
+const world = {
+  store: new DynamoStore(table),
+  executions: new LambdaExecutions(settings),
+  now: () => new Date(),
+  log,
+};
+
+/** Every minute: operations whose execution never started, or ended without ending them. */
+export const handler = async (): Promise<void> => {
+  await reconcileStuckOperations(world);
+};

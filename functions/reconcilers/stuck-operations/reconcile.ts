@@ -1,0 +1,120 @@
+import type { Operation } from "@pgherd/layers/domain";
+import type { ExecutionState, Executions, Store } from "@pgherd/layers/ports";
+import { errorFields, type Log, newId } from "@pgherd/layers/runtime";
+
+export interface ReconcilerWorld {
+  readonly store: Store;
+  readonly executions: Executions;
+  readonly now: () => Date;
+  readonly log: Log;
+}
+
+/** Younger operations are left alone: their call may just be about to start them, or their execution to end them. */
+const ageMsMin = 30_000;
+/** Longer than any execution may run: an operation that old and without a known execution has none. */
+const executionAgeMsMax = 7 * 60 * 60 * 1000;
+/** Executions that take a lost one's place. After as many the operation ends with what is known. */
+const recoveriesMax = 5;
+
+/** Looks at every operation that has not ended. One that cannot be judged now is judged next time. */
+export async function reconcileStuckOperations(world: ReconcilerWorld): Promise<void> {
+  for (const operation of await world.store.listOpenOperations(null)) {
+    try {
+      await reconcile(world, operation);
+    } catch (error) {
+      const { id: operationId, kind } = operation;
+      world.log("error", "an operation could not be judged", { operationId, kind, ...errorFields(error) });
+    }
+  }
+}
+
+async function reconcile(world: ReconcilerWorld, operation: Operation): Promise<void> {
+  const ageMs = world.now().getTime() - new Date(operation.createdAt).getTime();
+  if (ageMs < ageMsMin) return;
+  const { attempt, execution } = await lastExecution(world, operation);
+  if (execution.state === "running") return;
+  if (execution.state === "absent") return startAgain(world, operation, ageMs);
+  /** It may have ended its operation between our two reads. */
+  if (await hasEnded(world, operation.id)) return;
+  if (attempt >= recoveriesMax) return giveUp(world, operation, execution.outcome);
+  await recover(world, operation, attempt + 1, execution.outcome);
+}
+
+/** Executions of an operation follow each other: a recovery is started only when the one before has ended. */
+async function lastExecution(
+  world: ReconcilerWorld,
+  operation: Operation,
+): Promise<{ attempt: number; execution: ExecutionState }> {
+  let attempt = 0;
+  let execution = await world.executions.find(operation.kind, operation.id, 0);
+  while (execution.state === "ended" && attempt < recoveriesMax) {
+    const next = await world.executions.find(operation.kind, operation.id, attempt + 1);
+    if (next.state === "absent") break;
+    attempt += 1;
+    execution = next;
+  }
+  return { attempt, execution };
+}
+
+/**
+ * Named by the operation's id, so that a start which was only slow is not a second one. An operation that ran and
+ * whose execution nobody knows any more is unwound instead of begun anew, once it cannot be running any longer.
+ */
+async function startAgain(world: ReconcilerWorld, operation: Operation, ageMs: number): Promise<void> {
+  const { id: operationId, clusterId, kind } = operation;
+  if (operation.state === "running") {
+    if (ageMs > executionAgeMsMax) await recover(world, operation, 1, "forgotten");
+    return;
+  }
+  world.log("warn", "an operation whose execution never started is started again", { operationId, kind });
+  await world.executions.start(kind, { operationId, clusterId });
+}
+
+async function recover(
+  world: ReconcilerWorld,
+  operation: Operation,
+  attempt: number,
+  outcome: string,
+): Promise<void> {
+  const { id: operationId, clusterId, kind } = operation;
+  const reason = `its execution ended (${outcome}) before the operation did`;
+  world.log("warn", "an operation lost its execution and is brought to an end", {
+    operationId,
+    kind,
+    attempt,
+    outcome,
+  });
+  await world.executions.start(kind, { operationId, clusterId, recovery: { attempt, reason } });
+}
+
+async function hasEnded(world: ReconcilerWorld, operationId: string): Promise<boolean> {
+  const operation = await world.store.getOperation(operationId);
+  return operation === null || operation.endedAt !== null;
+}
+
+/** Nothing more is tried: the cluster can be deleted, and a delete removes whatever is left. */
+async function giveUp(world: ReconcilerWorld, operation: Operation, outcome: string): Promise<void> {
+  const { id: operationId, clusterId, kind } = operation;
+  const message = `${recoveriesMax} executions that were to bring the operation to its end failed, the last one ${outcome}. Deleting the cluster removes what is left.`;
+  const endedAt = world.now().toISOString();
+  world.log("error", "an operation is given up", { operationId, kind, outcome });
+  await world.store.putAuditEntry({
+    id: newId("audit"),
+    clusterId,
+    at: endedAt,
+    action: `${kind}-failed`,
+    principal: "pgherd",
+    role: "system",
+    sourceAddress: "",
+    requestId: "",
+    operationId,
+    detail: message,
+  });
+  await world.store.releaseName(clusterId);
+  await world.store.endOperation(operationId, {
+    state: "failed",
+    endedAt,
+    error: { code: "execution-lost", message },
+    cluster: { status: "failed", statusReason: message },
+  });
+}
