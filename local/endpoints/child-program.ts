@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
-import type { LogFile } from "../lambda/log-file.ts";
+import type { LogFile } from "../state/log-file.ts";
 
 /** A server of its own process that must not outlive ours. */
 export interface ChildProgram {

@@ -1,5 +1,3 @@
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import {
   type CryptoKey,
   errors,
@@ -10,6 +8,7 @@ import {
   jwtVerify,
   SignJWT,
 } from "jose";
+import { ensureSecretFile } from "../state/key-file.ts";
 
 /** The roles that tokens carry. */
 export type TokenRole = "viewer" | "operator" | "admin";
@@ -46,7 +45,8 @@ export class Tokens {
     issuer: string;
     audience: readonly string[];
   }): Promise<Tokens> {
-    const jwk = readJwk(options.keyFile) ?? (await makeJwk(options.keyFile));
+    const file = await ensureSecretFile(options.keyFile, makeJwk);
+    const jwk = JSON.parse(file.toString("utf8")) as Jwk;
     const { d: _private, ...publicJwk } = jwk;
     const privateKey = await importJWK(jwk, algorithm);
     const publicKey = await importJWK(publicJwk, algorithm);
@@ -99,29 +99,7 @@ function describe(error: unknown): string {
 
 type Jwk = Awaited<ReturnType<typeof exportJWK>>;
 
-function readJwk(path: string): Jwk | null {
-  try {
-    return JSON.parse(readFileSync(path, "utf8")) as Jwk;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
-    throw error;
-  }
-}
-
-/** Written in full before it gets its name: whoever comes second takes the first one's key. */
-async function makeJwk(path: string): Promise<Jwk> {
+async function makeJwk(): Promise<Buffer> {
   const { privateKey } = await generateKeyPair(algorithm, { extractable: true });
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, JSON.stringify(await exportJWK(privateKey)), { mode: 0o600, flush: true });
-  try {
-    linkSync(draft, path);
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-  } finally {
-    rmSync(draft, { force: true });
-  }
-  const jwk = readJwk(path);
-  if (jwk === null) throw new Error(`the key file ${path} vanished while it was made`);
-  return jwk;
+  return Buffer.from(JSON.stringify(await exportJWK(privateKey)));
 }

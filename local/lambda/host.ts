@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Identities } from "../endpoints/identities.ts";
+import { LogFile } from "../state/log-file.ts";
 import type { FunctionConfiguration } from "./functions.ts";
-import { LogFile } from "./log-file.ts";
 import { FunctionPool } from "./pool.ts";
 
 export interface HostOptions {

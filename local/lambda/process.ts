@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import { ServiceError } from "../endpoints/service.ts";
-import type { LogFile } from "./log-file.ts";
+import type { LogFile } from "../state/log-file.ts";
 import type { FunctionErrorPayload, InvokeMessage, ProcessMessage } from "./runtime/messages.ts";
 
 export interface ProcessOptions {

@@ -1,15 +1,8 @@
-import {
-  objectList,
-  optionalNumber,
-  optionalObject,
-  optionalText,
-  requiredText,
-  textList,
-} from "../endpoints/input.ts";
 import { type Caller, type Service, ServiceError } from "../endpoints/service.ts";
 import type { Documents } from "../state/documents.ts";
+import { callLambda, type Invocation, type InvocationAnswer, type InvocationType } from "./actions.ts";
 import { DurableEngine, type DurableEngineOptions } from "./durable/engine.ts";
-import type { ErrorObject, ExecutionRecord, OperationUpdate } from "./durable/types.ts";
+import type { ExecutionRecord } from "./durable/types.ts";
 import type { DurableAnswer } from "./durable/wire.ts";
 import { type FunctionConfiguration, FunctionRegistry, type ResolvedFunction } from "./functions.ts";
 import { FunctionHost, type HostOptions } from "./host.ts";
@@ -24,27 +17,6 @@ export interface LambdaServiceOptions extends HostOptions {
   /** Hooks of the durable engine, for tests that crash it. */
   readonly hooks?: NonNullable<DurableEngineOptions["hooks"]>;
   readonly onError?: (error: unknown) => void;
-}
-
-export type InvocationType = "RequestResponse" | "Event" | "DryRun";
-
-export interface Invocation {
-  /** Name, `name:qualifier` or ARN. */
-  readonly reference: string;
-  readonly qualifier?: string | null;
-  /** JSON text. */
-  readonly payload: string;
-  readonly type?: InvocationType;
-  readonly durableExecutionName?: string | null;
-}
-
-export interface InvocationAnswer {
-  readonly statusCode: number;
-  /** JSON text; null where the caller does not wait. */
-  readonly payload: string | null;
-  readonly functionError: string | null;
-  readonly executedVersion: string;
-  readonly durableExecutionArn: string | null;
 }
 
 /** Lambda's limits, in bytes. */
@@ -150,100 +122,25 @@ export class LambdaService implements Service {
   }
 
   async call(action: string, input: Input, _caller: Caller): Promise<Output> {
-    const act = this.#actions[action];
-    if (act === undefined) {
-      throw new ServiceError(
-        "UnknownOperationException",
-        `The operation ${action} does not exist here.`,
-        404,
-      );
-    }
-    return act(input);
+    return callLambda(this, action, input);
   }
 
-  readonly #actions: Readonly<Record<string, (input: Input) => Promise<Output> | Output>> = {
-    Invoke: (input) => this.#callInvoke(input),
-    ListFunctions: () => ({
-      Functions: this.#registry.list().map((item) => this.#describe(item, "$LATEST")),
-    }),
-    GetFunctionConfiguration: (input) => {
-      const resolved = this.#registry.resolve(
-        requiredText(input, "FunctionName"),
-        optionalText(input, "Qualifier"),
-      );
-      return this.#describe(resolved.configuration, resolved.version);
-    },
-    ListVersionsByFunction: (input) => {
-      const { configuration } = this.#registry.resolve(requiredText(input, "FunctionName"), null);
-      const versions = ["$LATEST", ...this.#registry.versionsOf(configuration.functionName)];
-      return {
-        Versions: versions.map((version) =>
-          this.#describe(this.#registry.resolve(configuration.functionName, version).configuration, version),
-        ),
-      };
-    },
-    CheckpointDurableExecution: (input) =>
-      this.durable.checkpoint(
-        {
-          arn: requiredText(input, "DurableExecutionArn"),
-          token: requiredText(input, "CheckpointToken"),
-          clientToken: optionalText(input, "ClientToken"),
-          updates: objectList(input, "Updates") as readonly OperationUpdate[],
-        },
-        "epoch-seconds",
-      ),
-    GetDurableExecutionState: (input) =>
-      this.durable.state(
-        {
-          arn: requiredText(input, "DurableExecutionArn"),
-          token: requiredText(input, "CheckpointToken"),
-          marker: optionalText(input, "Marker"),
-          itemsMax: optionalNumber(input, "MaxItems", { min: 0, max: 1000 }),
-        },
-        "epoch-seconds",
-      ),
-    GetDurableExecution: (input) =>
-      describeExecution(this.durable.get(requiredText(input, "DurableExecutionArn"))),
-    ListDurableExecutionsByFunction: (input) => this.#listExecutions(input),
-    StopDurableExecution: (input) => {
-      const error = optionalObject(input, "Error") as ErrorObject;
-      return { StopTimestamp: this.durable.stop(requiredText(input, "DurableExecutionArn"), error) / 1000 };
-    },
-    SendDurableExecutionCallbackSuccess: (input) => {
-      const result = optionalText(input, "Result") ?? "";
-      this.durable.completeCallback(requiredText(input, "CallbackId"), { result });
-      return {};
-    },
-    SendDurableExecutionCallbackFailure: (input) => {
-      const error = optionalObject(input, "Error") as ErrorObject;
-      this.durable.completeCallback(requiredText(input, "CallbackId"), { error });
-      return {};
-    },
-    SendDurableExecutionCallbackHeartbeat: (input) => {
-      this.durable.heartbeat(requiredText(input, "CallbackId"));
-      return {};
-    },
-  };
+  /** @throws {ServiceError} ResourceNotFoundException */
+  resolve(reference: string, qualifier: string | null): ResolvedFunction {
+    return this.#registry.resolve(reference, qualifier);
+  }
 
-  async #callInvoke(input: Input): Promise<Output> {
-    const type = optionalText(input, "InvocationType") ?? "RequestResponse";
-    if (type !== "RequestResponse" && type !== "Event" && type !== "DryRun") {
-      throw new ServiceError("InvalidParameterValueException", `The invocation type ${type} does not exist.`);
-    }
-    const answer = await this.invoke({
-      reference: requiredText(input, "FunctionName"),
-      qualifier: optionalText(input, "Qualifier"),
-      payload: optionalText(input, "Payload") ?? "",
-      type,
-      durableExecutionName: optionalText(input, "DurableExecutionName"),
-    });
-    return {
-      StatusCode: answer.statusCode,
-      ExecutedVersion: answer.executedVersion,
-      ...(answer.payload === null ? {} : { Payload: answer.payload }),
-      ...(answer.functionError === null ? {} : { FunctionError: answer.functionError }),
-      ...(answer.durableExecutionArn === null ? {} : { DurableExecutionArn: answer.durableExecutionArn }),
-    };
+  listFunctions(): readonly FunctionConfiguration[] {
+    return this.#registry.list();
+  }
+
+  /** Published versions, without `$LATEST`. */
+  versionsOf(functionName: string): readonly string[] {
+    return this.#registry.versionsOf(functionName);
+  }
+
+  arnOf(functionName: string, version: string): string {
+    return this.#host.arnOf(functionName, version);
   }
 
   async #run(
@@ -319,41 +216,6 @@ export class LambdaService implements Service {
     const error = JSON.parse(answer.payload ?? "{}") as { errorType?: string; errorMessage?: string };
     throw new ServiceError(error.errorType ?? "Error", error.errorMessage ?? "the function failed");
   }
-
-  #listExecutions(input: Input): Output {
-    const { configuration } = this.#registry.resolve(
-      requiredText(input, "FunctionName"),
-      optionalText(input, "Qualifier"),
-    );
-    const statuses = textList(input, "Statuses");
-    const name = optionalText(input, "DurableExecutionName");
-    const matching = this.durable
-      .list(configuration.functionName)
-      .filter((record) => statuses.length === 0 || statuses.includes(record.status))
-      .filter((record) => name === null || record.name === name)
-      .sort((a, b) => a.startedAt - b.startedAt);
-    if (optionalText(input, "ReverseOrder") === "true") matching.reverse();
-    const start = Number(optionalText(input, "Marker") ?? "0");
-    const end = start + (optionalNumber(input, "MaxItems", { min: 0, max: 1000 }) ?? 100);
-    return {
-      DurableExecutions: matching.slice(start, end).map(summarizeExecution),
-      ...(end < matching.length ? { NextMarker: String(end) } : {}),
-    };
-  }
-
-  #describe(configuration: FunctionConfiguration, version: string): Output {
-    return {
-      FunctionName: configuration.functionName,
-      FunctionArn: this.#host.arnOf(configuration.functionName, version),
-      Version: version,
-      Runtime: "nodejs24.x",
-      Handler: configuration.handler,
-      Role: configuration.roleName,
-      Timeout: configuration.timeoutSeconds,
-      MemorySize: configuration.memoryMiB,
-      State: "Active",
-    };
-  }
 }
 
 function checkPayload(payload: string, type: InvocationType): void {
@@ -385,26 +247,5 @@ function errorDocument(record: ExecutionRecord): Output {
   return {
     errorType: record.error?.ErrorType ?? record.status,
     errorMessage: record.error?.ErrorMessage ?? `the execution ended as ${record.status}`,
-  };
-}
-
-function summarizeExecution(record: ExecutionRecord): Output {
-  return {
-    DurableExecutionArn: record.arn,
-    DurableExecutionName: record.name,
-    FunctionArn: record.arn.split("/durable-execution/")[0],
-    Status: record.status,
-    StartTimestamp: record.startedAt / 1000,
-    ...(record.endedAt === null ? {} : { EndTimestamp: record.endedAt / 1000 }),
-  };
-}
-
-function describeExecution(record: ExecutionRecord): Output {
-  return {
-    ...summarizeExecution(record),
-    Version: record.version,
-    InputPayload: record.inputPayload,
-    ...(record.result === null ? {} : { Result: record.result }),
-    ...(record.error === null ? {} : { Error: record.error }),
   };
 }

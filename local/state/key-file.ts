@@ -4,16 +4,23 @@ import { dirname } from "node:path";
 
 const keyBytes = 32;
 
+/** A random key that only root reads, made at the first call. */
+export async function ensureKeyFile(path: string): Promise<Buffer> {
+  const key = await ensureSecretFile(path, async () => randomBytes(keyBytes));
+  if (key.length !== keyBytes) throw new Error(`the key file ${path} does not hold ${keyBytes} bytes`);
+  return key;
+}
+
 /**
- * A random key that only root reads, made at the first call. Made in full before it gets its name, so that being
- * killed half way leaves no short key behind.
+ * A file that only root reads, made at the first call. It is made in full before it gets its name: being killed half
+ * way leaves no short secret behind, and of two who make it at once both get the first one's.
  */
-export function ensureKeyFile(path: string): Buffer {
-  const existing = readKey(path);
+export async function ensureSecretFile(path: string, make: () => Promise<Buffer>): Promise<Buffer> {
+  const existing = readIfThere(path);
   if (existing !== null) return existing;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, randomBytes(keyBytes), { mode: 0o600, flush: true });
+  writeFileSync(draft, await make(), { mode: 0o600, flush: true });
   try {
     linkSync(draft, path);
   } catch (error) {
@@ -21,16 +28,12 @@ export function ensureKeyFile(path: string): Buffer {
   } finally {
     rmSync(draft, { force: true });
   }
-  const key = readKey(path);
-  if (key === null) throw new Error(`the key file ${path} vanished while it was made`);
-  return key;
+  return readFileSync(path);
 }
 
-function readKey(path: string): Buffer | null {
+function readIfThere(path: string): Buffer | null {
   try {
-    const key = readFileSync(path);
-    if (key.length !== keyBytes) throw new Error(`the key file ${path} does not hold ${keyBytes} bytes`);
-    return key;
+    return readFileSync(path);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return null;
     throw error;

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { LogFile } from "../../lambda/log-file.ts";
+import { LogFile } from "../../state/log-file.ts";
 import { answersHttp, type ChildProgram, startChildProgram } from "../child-program.ts";
 
 /** Two seconds on an idle machine; a JVM on two busy cores takes several times that. */

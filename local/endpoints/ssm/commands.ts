@@ -20,19 +20,12 @@ import {
   timeoutSecondsOf,
 } from "./command-documents.ts";
 import { isEnded, type StoredCommand, type StoredInvocation } from "./command-records.ts";
+import { runScript } from "./run-script.ts";
 import { matchesInformationFilter, matchesTarget } from "./targets.ts";
 
 type Input = Readonly<Record<string, unknown>>;
 type Output = Record<string, unknown>;
 
-/** What AWS keeps of a command's output. */
-const stdoutCharactersMax = 24_000;
-const stderrCharactersMax = 8_000;
-/** UTF-8 needs at most four bytes for a character. */
-const outputBytesMax = stdoutCharactersMax * 4;
-const truncated = "\n---Output truncated---";
-/** The driver ends what runs too long; when it does not, the answer comes at least. */
-const driverGraceMs = 5_000;
 /** AWS keeps thirty days of commands; this is more than a day of ours. */
 const commandsKept = 5_000;
 const instancesPerCommandMax = 50;
@@ -147,58 +140,17 @@ export class Commands {
       startedAt: Date.now(),
     };
     this.#store(started);
-    const outcome = await this.#execute(started.instanceId, document, bound, timeoutSeconds);
+    const outcome = await runScript(
+      { driver: this.#driver, environment: this.#agents.environment },
+      started.instanceId,
+      document,
+      bound,
+      timeoutSeconds,
+    );
     const current = this.#invocations.get(invocationKey(started.commandId, started.instanceId));
     // Cancelled while it ran: that answer stands.
     if (current !== undefined && isEnded(current.status)) return;
     this.#store({ ...started, ...outcome, endedAt: Date.now() });
-  }
-
-  async #execute(
-    instanceId: string,
-    document: CommandDocument,
-    bound: Readonly<Record<string, string>>,
-    timeoutSeconds: number,
-  ): Promise<Pick<StoredInvocation, "status" | "statusDetails" | "responseCode" | "stdout" | "stderr">> {
-    const startedAt = Date.now();
-    const deadline = deadlineAfter(timeoutSeconds * 1000 + driverGraceMs);
-    try {
-      const result = await Promise.race([
-        this.#driver.execute(instanceId, {
-          argv: ["/bin/sh", "-c", document.script],
-          environment: {
-            ...this.#agents.environment,
-            ...Object.fromEntries(Object.entries(bound).map(([name, value]) => [`SSM_${name}`, value])),
-          },
-          timeoutSeconds,
-          outputBytesMax,
-        }),
-        deadline.reached,
-      ]);
-      if (result === "late") return timedOut(timeoutSeconds);
-      const success = result.exitCode === 0;
-      // A driver that ends a late program reports the signal's exit code.
-      if (!success && Date.now() - startedAt >= timeoutSeconds * 1000) return timedOut(timeoutSeconds);
-      return {
-        status: success ? "Success" : "Failed",
-        statusDetails: success ? "Success" : "Failed",
-        responseCode: result.exitCode,
-        stdout: cut(result.stdout, stdoutCharactersMax),
-        stderr: cut(result.stderr, stderrCharactersMax),
-      };
-    } catch (error) {
-      if (Date.now() - startedAt >= timeoutSeconds * 1000) return timedOut(timeoutSeconds);
-      const reason = error instanceof Error ? error.message : String(error);
-      return {
-        status: "Failed",
-        statusDetails: "Undeliverable",
-        responseCode: -1,
-        stdout: "",
-        stderr: cut(reason, stderrCharactersMax),
-      };
-    } finally {
-      deadline.cancel();
-    }
   }
 
   async #resolveTargets(input: Input): Promise<readonly string[]> {
@@ -364,30 +316,8 @@ function pendingInvocation(command: StoredCommand, instanceId: string): StoredIn
   };
 }
 
-function timedOut(timeoutSeconds: number) {
-  return {
-    status: "TimedOut",
-    statusDetails: "ExecutionTimedOut",
-    responseCode: -1,
-    stdout: "",
-    stderr: `the command ran longer than ${timeoutSeconds} s`,
-  } as const;
-}
-
-function deadlineAfter(milliseconds: number): { reached: Promise<"late">; cancel: () => void } {
-  let timer: NodeJS.Timeout | undefined;
-  const reached = new Promise<"late">((resolve) => {
-    timer = setTimeout(() => resolve("late"), milliseconds);
-  });
-  return { reached, cancel: () => clearTimeout(timer) };
-}
-
 function invocationKey(commandId: string, instanceId: string): string {
   return `${commandId}:${instanceId}`;
-}
-
-function cut(text: string, charactersMax: number): string {
-  return text.length <= charactersMax ? text : text.slice(0, charactersMax - truncated.length) + truncated;
 }
 
 function parametersOf(input: Input): Readonly<Record<string, readonly string[]>> {

@@ -1,9 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { ServiceError } from "../../endpoints/service.ts";
 import type { Documents } from "../../state/documents.ts";
-import { newCallbackId, operationOfCallback } from "./callback-id.ts";
+import { newCallbackId } from "./callback-id.ts";
+import { checkpointAnswer, type LiveExecution, LiveExecutions } from "./live.ts";
 import { advanceTime, applyUpdates, endOperation, isEnded, isWaiting, nextDueAt } from "./machine.ts";
 import { executionPage, initialState } from "./pages.ts";
+import {
+  checkName,
+  errorObjectOf,
+  executionTimedOut,
+  invalidOutput,
+  newExecution,
+  nothingPending,
+  type StartRequest,
+} from "./records.ts";
 import { ExecutionStore } from "./store.ts";
 import type {
   ErrorObject,
@@ -12,7 +22,7 @@ import type {
   OperationRecord,
   OperationUpdate,
 } from "./types.ts";
-import { type DurableAnswer, type DurableEvent, encodeOperation, type TimeFormat } from "./wire.ts";
+import type { DurableAnswer, DurableEvent, TimeFormat } from "./wire.ts";
 
 /** What a checkpoint hook sees; it may throw or wait, so that a test crashes or delays exactly there. */
 export interface CheckpointInfo {
@@ -50,31 +60,9 @@ export interface DurableEngineOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-export interface StartRequest {
-  readonly functionName: string;
-  readonly version: string;
-  /** Null: a name is made. */
-  readonly name: string | null;
-  readonly payload: string;
-  readonly executionTimeoutSeconds: number;
-  readonly retentionDays: number;
-}
-
-interface LiveExecution {
-  record: ExecutionRecord;
-  readonly operations: Map<string, OperationRecord>;
-  /** Operations that changed without the function having been told. */
-  readonly unseen: Set<string>;
-  invoking: boolean;
-  crashes: number;
-  timer: NodeJS.Timeout | undefined;
-  readonly ended: PromiseWithResolvers<ExecutionRecord>;
-}
-
 /** `setTimeout` takes no longer delays. */
 const timerMsMax = 2 ** 31 - 1;
 const dayMs = 24 * 60 * 60 * 1000;
-const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
 
 function backOff(crashes: number): number {
   return Math.min(100 * 2 ** (crashes - 1), 10_000);
@@ -87,20 +75,21 @@ function backOff(crashes: number): number {
 export class DurableEngine {
   readonly #options: DurableEngineOptions;
   readonly #store: ExecutionStore;
-  readonly #live = new Map<string, LiveExecution>();
+  readonly #executions: LiveExecutions;
   #checkpoints = 0;
   #closed = false;
 
   constructor(options: DurableEngineOptions) {
     this.#options = options;
     this.#store = new ExecutionStore(options.documents);
+    this.#executions = new LiveExecutions(this.#store);
   }
 
   /** Goes on with everything that ran when the last control plane ended; forgets what is past its retention. */
   recover(): void {
     for (const record of this.#store.list()) {
       if (record.status === "RUNNING") {
-        const live = this.#track(record, this.#store.operationsOf(record.name));
+        const live = this.#executions.add(record, this.#store.operationsOf(record.name));
         for (const operation of live.operations.values()) this.#startChained(live, operation);
         this.#schedule(live);
         void this.#invoke(live);
@@ -113,7 +102,7 @@ export class DurableEngine {
   /** Stops timers and starts nothing more; running executions stay as they are stored. */
   close(): void {
     this.#closed = true;
-    for (const live of this.#live.values()) clearTimeout(live.timer);
+    for (const live of this.#executions.all()) clearTimeout(live.timer);
   }
 
   /**
@@ -121,13 +110,7 @@ export class DurableEngine {
    * @throws {ServiceError} DurableExecutionAlreadyStartedException for the same name with another payload.
    */
   start(request: StartRequest): ExecutionRecord {
-    const name = request.name ?? randomUUID();
-    if (!namePattern.test(name)) {
-      throw new ServiceError(
-        "InvalidParameterValueException",
-        `Durable execution name ${name} does not match ${namePattern.source}.`,
-      );
-    }
+    const name = checkName(request.name ?? randomUUID());
     const existing = this.#store.get(name);
     if (existing !== undefined) {
       if (existing.functionName === request.functionName && existing.inputPayload === request.payload) {
@@ -139,35 +122,9 @@ export class DurableEngine {
         409,
       );
     }
-    const now = Date.now();
-    const { region, account } = this.#options;
-    const record: ExecutionRecord = {
-      arn: `arn:aws:lambda:${region}:${account}:function:${request.functionName}:${request.version}/durable-execution/${name}/${randomUUID()}`,
-      name,
-      functionName: request.functionName,
-      version: request.version,
-      inputPayload: request.payload,
-      status: "RUNNING",
-      startedAt: now,
-      endedAt: null,
-      timeoutAt: now + request.executionTimeoutSeconds * 1000,
-      retentionDays: request.retentionDays,
-      result: null,
-      error: null,
-      token: null,
-      lastCheckpoint: null,
-    };
-    const execution: OperationRecord = {
-      id: randomUUID(),
-      sequence: 0,
-      name,
-      type: "EXECUTION",
-      status: "STARTED",
-      startedAt: now,
-      inputPayload: request.payload,
-    };
+    const { record, execution } = newExecution(request, name, this.#options, Date.now());
     this.#store.save(record, [execution]);
-    const live = this.#track(record, new Map([[execution.id, execution]]));
+    const live = this.#executions.add(record, new Map([[execution.id, execution]]));
     this.#schedule(live);
     void this.#invoke(live);
     return record;
@@ -175,12 +132,7 @@ export class DurableEngine {
 
   /** @throws {ServiceError} ResourceNotFoundException */
   get(arn: string): ExecutionRecord {
-    const name = arn.split("/durable-execution/")[1]?.split("/")[0] ?? "";
-    const record = this.#live.get(name)?.record ?? this.#store.get(name);
-    if (record?.arn !== arn) {
-      throw new ServiceError("ResourceNotFoundException", `Durable execution ${arn} does not exist.`, 404);
-    }
-    return record;
+    return this.#executions.record(arn);
   }
 
   list(functionName: string): readonly ExecutionRecord[] {
@@ -189,16 +141,12 @@ export class DurableEngine {
 
   /** Operations of an execution, in the order of their starts. */
   operations(arn: string): readonly OperationRecord[] {
-    const { name } = this.get(arn);
-    return [...(this.#live.get(name)?.operations ?? this.#store.operationsOf(name)).values()];
+    return this.#executions.operations(arn);
   }
 
   /** Resolves with the execution when it has ended. */
   async ended(arn: string): Promise<ExecutionRecord> {
-    const record = this.get(arn);
-    if (record.status !== "RUNNING") return record;
-    const live = this.#live.get(record.name);
-    return live === undefined ? record : live.ended.promise;
+    return this.#executions.find(arn)?.ended.promise ?? this.get(arn);
   }
 
   /** `CheckpointDurableExecution`. */
@@ -219,30 +167,27 @@ export class DurableEngine {
     request: { arn: string; token: string; marker: string | null; itemsMax: number | null },
     format: TimeFormat,
   ): Record<string, unknown> {
-    const live = this.#requireToken(request.arn, request.token);
+    const live = this.#executions.byToken(request.arn, request.token);
     return executionPage(live.operations, request.marker, request.itemsMax, format);
   }
 
   stop(arn: string, error: ErrorObject | null): number {
-    const record = this.get(arn);
-    if (record.status === "RUNNING") {
-      this.#end(this.#requireLive(record), "STOPPED", { error: error ?? { ErrorType: "StoppedByUser" } });
-    }
+    const live = this.#executions.find(arn);
+    if (live !== undefined) this.#end(live, "STOPPED", { error: error ?? { ErrorType: "StoppedByUser" } });
     return this.get(arn).endedAt ?? Date.now();
   }
 
   /** Answers a callback. @throws {ServiceError} CallbackTimeoutException when it has ended already. */
   completeCallback(callbackId: string, outcome: { result?: string; error?: ErrorObject }): void {
-    const { live, operation } = this.#requireCallback(callbackId);
+    const { live, operation } = this.#executions.byCallback(callbackId);
     const status = outcome.error === undefined ? "SUCCEEDED" : "FAILED";
     this.#changeFromOutside(live, endOperation(operation, status, outcome, Date.now()));
   }
 
   heartbeat(callbackId: string): void {
-    const { live, operation } = this.#requireCallback(callbackId);
+    const { live, operation } = this.#executions.byCallback(callbackId);
     const alive = { ...operation, heartbeatAt: Date.now() };
-    live.operations.set(operation.id, alive);
-    this.#store.save(live.record, [alive]);
+    this.#executions.apply(live, [alive]);
     this.#schedule(live);
   }
 
@@ -252,7 +197,7 @@ export class DurableEngine {
   ): Record<string, unknown> {
     const repeated = this.#repeatedAnswer(request, format);
     if (repeated !== null) return repeated;
-    const live = this.#requireToken(request.arn, request.token);
+    const live = this.#executions.byToken(request.arn, request.token);
     const now = Date.now();
     const elapsed = advanceTime(live.operations, now);
     const merged = new Map(live.operations);
@@ -268,7 +213,7 @@ export class DurableEngine {
           ? null
           : { clientToken: request.clientToken, givenToken: request.token, answeredIds },
     };
-    this.#apply(live, [...changed.values()]);
+    this.#executions.apply(live, [...changed.values()]);
     live.unseen.clear();
     for (const operation of updated) this.#startChained(live, operation);
     const execution = request.updates.find((update) => update.Type === "EXECUTION");
@@ -281,7 +226,7 @@ export class DurableEngine {
     request: { arn: string; token: string; clientToken: string | null },
     format: TimeFormat,
   ): Record<string, unknown> | null {
-    const live = this.#live.get(this.get(request.arn).name);
+    const live = this.#executions.find(request.arn);
     const last = live?.record.lastCheckpoint ?? null;
     if (live === undefined || last === null || request.clientToken === null) return null;
     if (last.clientToken !== request.clientToken || last.givenToken !== request.token) return null;
@@ -294,7 +239,7 @@ export class DurableEngine {
     clearTimeout(live.timer);
     const token = randomUUID();
     live.record = { ...live.record, token, lastCheckpoint: null };
-    this.#apply(live, advanceTime(live.operations, Date.now()));
+    this.#executions.apply(live, advanceTime(live.operations, Date.now()));
     live.unseen.clear();
     this.#schedule(live);
     try {
@@ -330,7 +275,7 @@ export class DurableEngine {
         return;
       case "PENDING": {
         const elapsed = advanceTime(live.operations, Date.now());
-        if (elapsed.length > 0) this.#apply(live, elapsed);
+        if (elapsed.length > 0) this.#executions.apply(live, elapsed);
         if (elapsed.length > 0 || live.unseen.size > 0) void this.#invoke(live);
         else if (isWaiting(live.operations)) this.#schedule(live);
         else this.#end(live, "FAILED", { error: nothingPending });
@@ -378,8 +323,8 @@ export class DurableEngine {
       token: null,
     };
     const execution = [...live.operations.values()].find((operation) => operation.type === "EXECUTION");
-    this.#apply(live, execution === undefined ? [] : [{ ...execution, status, endedAt: now }]);
-    this.#live.delete(live.record.name);
+    this.#executions.apply(live, execution === undefined ? [] : [{ ...execution, status, endedAt: now }]);
+    this.#executions.remove(live);
     live.ended.resolve(live.record);
   }
 
@@ -414,86 +359,8 @@ export class DurableEngine {
 
   #changeFromOutside(live: LiveExecution, operation: OperationRecord): void {
     if (live.record.status !== "RUNNING") return;
-    this.#apply(live, [operation]);
+    this.#executions.apply(live, [operation]);
     live.unseen.add(operation.id);
     void this.#invoke(live);
   }
-
-  #apply(live: LiveExecution, changed: readonly OperationRecord[]): void {
-    this.#store.save(live.record, changed);
-    for (const operation of changed) live.operations.set(operation.id, operation);
-  }
-
-  #track(record: ExecutionRecord, operations: Map<string, OperationRecord>): LiveExecution {
-    const live: LiveExecution = {
-      record,
-      operations,
-      unseen: new Set(),
-      invoking: false,
-      crashes: 0,
-      timer: undefined,
-      ended: Promise.withResolvers(),
-    };
-    this.#live.set(record.name, live);
-    return live;
-  }
-
-  #requireLive(record: ExecutionRecord): LiveExecution {
-    const live = this.#live.get(record.name);
-    if (live === undefined) throw new Error(`execution ${record.name} runs and was not recovered`);
-    return live;
-  }
-
-  #requireToken(arn: string, token: string): LiveExecution {
-    const live = this.#live.get(this.get(arn).name);
-    if (live === undefined || live.record.token !== token) {
-      // The SDK knows a fenced invocation by how this message begins.
-      throw new ServiceError(
-        "InvalidParameterValueException",
-        "Invalid Checkpoint Token: it is not the newest.",
-      );
-    }
-    return live;
-  }
-
-  #requireCallback(callbackId: string): { live: LiveExecution; operation: OperationRecord } {
-    const { executionName, operationId } = operationOfCallback(callbackId);
-    const live = this.#live.get(executionName);
-    const operation = live?.operations.get(operationId);
-    if (live === undefined || operation?.callbackId !== callbackId || isEnded(operation.status)) {
-      throw new ServiceError("CallbackTimeoutException", "The callback does not exist or has ended.", 400);
-    }
-    return { live, operation };
-  }
-}
-
-const nothingPending: ErrorObject = {
-  ErrorType: "InvalidParameterValueException",
-  ErrorMessage: "Cannot return PENDING status with no pending operations.",
-};
-const invalidOutput: ErrorObject = {
-  ErrorType: "InvalidParameterValueException",
-  ErrorMessage: "Invalid Status in invocation output.",
-};
-const executionTimedOut: ErrorObject = {
-  ErrorType: "ExecutionTimedOut",
-  ErrorMessage: "The durable execution timed out.",
-};
-
-function checkpointAnswer(
-  live: LiveExecution,
-  ids: readonly string[],
-  format: TimeFormat,
-): Record<string, unknown> {
-  const operations = ids.flatMap((id) => live.operations.get(id) ?? []);
-  return {
-    ...(live.record.token === null ? {} : { CheckpointToken: live.record.token }),
-    NewExecutionState: { Operations: operations.map((operation) => encodeOperation(operation, format)) },
-  };
-}
-
-function errorObjectOf(error: unknown): ErrorObject {
-  if (error instanceof ServiceError) return { ErrorType: error.code, ErrorMessage: error.message };
-  if (error instanceof Error) return { ErrorType: error.name, ErrorMessage: error.message };
-  return { ErrorType: "Error", ErrorMessage: String(error) };
 }

@@ -48,7 +48,12 @@ export class PaperMachines implements MachineDriver {
     });
   }
 
+  async exitStatus(): Promise<number | null> {
+    return null;
+  }
+
   async createVolume(): Promise<void> {}
+  async resizeVolume(): Promise<void> {}
   async removeVolume(): Promise<void> {}
   async attachVolume(): Promise<void> {}
   async detachVolume(): Promise<void> {}
