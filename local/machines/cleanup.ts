@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, readFile, realpath, rm, rmdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { environmentCgroup, removeTree } from "./cgroup.ts";
 import { environmentNamespaces, removeNetwork } from "./network.ts";
 import { removeNspawnTraces } from "./nspawn.ts";
@@ -34,6 +34,7 @@ export async function removeEverything(stateDirectory: string, settings: Cleanup
     await rm(join(directory, name), { recursive: true, force: true });
   }
   await removeTree(cgroup);
+  await removeIfEmpty(dirname(cgroup));
   const left = await whatIsLeft(directory, settings, cgroup);
   if (left.length > 0) {
     throw new Error(
@@ -57,6 +58,17 @@ async function directoriesIn(path: string): Promise<string[]> {
   if (!existsSync(path)) return [];
   const entries = await readdir(path, { withFileTypes: true });
   return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+}
+
+/** The folder that all environments share goes with the last one. */
+async function removeIfEmpty(cgroup: string): Promise<void> {
+  if ((await directoriesIn(cgroup)).length > 0 || !existsSync(cgroup)) return;
+  try {
+    await rmdir(cgroup);
+  } catch (error) {
+    // Another environment begins just now.
+    if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
+  }
 }
 
 async function killGroup(cgroup: string): Promise<void> {

@@ -44,6 +44,8 @@ export interface MachineDriver {
   /** Kills what runs and removes root file system and network of the machine. */
   remove(instanceId: string): Promise<void>;
   isRunning(instanceId: string): Promise<boolean>;
+  /** Of a machine that does not run: 0 when it shut itself down, null when it was killed or stopped from outside. */
+  exitStatus(instanceId: string): Promise<number | null>;
 
   /** Runs a program inside the machine as root. Rejects when the machine is not running. */
   execute(
@@ -58,6 +60,8 @@ export interface MachineDriver {
   ): Promise<CommandResult>;
 
   createVolume(volumeId: string, sizeGiB: number): Promise<void>;
+  /** Grows a volume, attached or not. The file system in it is its owner's business. */
+  resizeVolume(volumeId: string, sizeGiB: number): Promise<void>;
   removeVolume(volumeId: string): Promise<void>;
   attachVolume(volumeId: string, instanceId: string): Promise<void>;
   detachVolume(volumeId: string, instanceId: string): Promise<void>;

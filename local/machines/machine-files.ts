@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { IngressPermission, MachineSpec } from "./driver.ts";
 import type { LoopDevice } from "./volumes.ts";
@@ -56,7 +56,7 @@ export class MachineFiles {
     await rm(join(this.directory, "work"), { recursive: true, force: true });
     for (const name of ["upper", "work", "root"])
       await mkdir(join(this.directory, name), { recursive: true });
-    await rm(join(this.directory, "exit"), { force: true });
+    await this.forgetExit();
     await mkdir(join(upper, "etc", "tmpfiles.d"), { recursive: true });
     await writeFile(join(upper, devicesFile), devices);
     if (existsSync(join(upper, "etc", "machine-id"))) return;
@@ -75,9 +75,18 @@ export class MachineFiles {
     return existsSync(path) ? Number(await readFile(path, "utf8")) : null;
   }
 
+  async forgetExit(): Promise<void> {
+    await rm(join(this.directory, "exit"), { force: true });
+  }
+
   async remove(): Promise<void> {
     await rm(this.directory, { recursive: true, force: true });
   }
+}
+
+export async function listMachines(stateDirectory: string): Promise<string[]> {
+  const directory = join(stateDirectory, "machines");
+  return existsSync(directory) ? readdir(directory) : [];
 }
 
 /** As on EC2's Nitro: the volume's id without its dash, whatever the device's name. */

@@ -8,7 +8,14 @@ import type { CommandResult, IngressPermission, MachineDriver, MachineSpec } fro
 import { type EnteredCommand, enterMachine } from "./enter.ts";
 import { lowerDirectories } from "./image.ts";
 import type { AttachedVolume, MachineRecord } from "./machine-files.ts";
-import { deviceLink, deviceRules, devicesFile, freeDevice, MachineFiles } from "./machine-files.ts";
+import {
+  deviceLink,
+  deviceRules,
+  devicesFile,
+  freeDevice,
+  listMachines,
+  MachineFiles,
+} from "./machine-files.ts";
 import {
   createMachineNetwork,
   type NetworkSettings,
@@ -109,11 +116,15 @@ export class NspawnDriver implements MachineDriver {
     });
   }
 
+  /** Every machine that has files here, running or not. */
+  list(): Promise<string[]> {
+    return listMachines(this.#stateDirectory);
+  }
+
   isRunning(instanceId: string): Promise<boolean> {
     return this.#cgroup(instanceId).populated();
   }
 
-  /** The status with which a machine ended by itself: 0 is a shutdown; null when it was killed or never ran. */
   exitStatus(instanceId: string): Promise<number | null> {
     return this.#files(instanceId).exitStatus();
   }
@@ -126,7 +137,6 @@ export class NspawnDriver implements MachineDriver {
     return this.#queues.run(volumeId, () => this.#volumes.create(volumeId, sizeGiB));
   }
 
-  /** Grows a volume, attached or not. The file system in it is its owner's business. */
   resizeVolume(volumeId: string, sizeGiB: number): Promise<void> {
     return this.#queues.run(volumeId, () => this.#volumes.resize(volumeId, sizeGiB));
   }
@@ -213,6 +223,8 @@ export class NspawnDriver implements MachineDriver {
           PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
           // Also where the host itself still has version 1 of control groups.
           SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1",
+          // The control group is our lock; systemd-nspawn's own would leave files behind when it is killed.
+          SYSTEMD_NSPAWN_LOCK: "0",
         },
       },
     );
@@ -252,8 +264,8 @@ export class NspawnDriver implements MachineDriver {
 
   async #powerOff(instanceId: string): Promise<void> {
     await this.#pullPlug(instanceId);
-    const cgroup = this.#cgroup(instanceId);
-    await cgroup.remove();
+    await this.#cgroup(instanceId).remove();
+    await this.#files(instanceId).forgetExit();
   }
 
   async #leader(instanceId: string): Promise<number> {
