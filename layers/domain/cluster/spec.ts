@@ -58,22 +58,67 @@ const fields = {
 export const clusterSpecSchema = z.strictObject(fields);
 export type ClusterSpec = z.infer<typeof clusterSpecSchema>;
 
+/** What the document says of a field; `fallback` is the default where it is the same everywhere. */
+const says = (description: string, fallback?: unknown) =>
+  fallback === undefined ? { description } : { description, default: fallback };
+
 /** The body of `POST /v1/clusters`: only the name is required. */
 export const createClusterBodySchema = z.strictObject({
-  name: fields.name,
-  postgresVersion: fields.postgresVersion.optional(),
-  members: fields.members.optional(),
-  instanceType: fields.instanceType.optional(),
-  storage: z.strictObject({ sizeGiB: fields.storage.shape.sizeGiB.optional() }).optional(),
-  database: fields.database.optional(),
-  extensions: fields.extensions.optional(),
-  durability: fields.durability.optional(),
-  parameters: fields.parameters.optional(),
-  dcs: z.strictObject({ members: fields.dcs.shape.members.optional() }).optional(),
-  pooler: fields.pooler.partial().optional(),
-  access: z.strictObject({ cidrs: fields.access.shape.cidrs.optional() }).optional(),
-  deletionProtection: fields.deletionProtection.optional(),
-  tags: fields.tags.optional(),
+  name: fields.name.meta(
+    says("Unique in the environment: a lower-case letter, then lower-case letters, digits and hyphens."),
+  ),
+  postgresVersion: fields.postgresVersion.optional().meta(says("Major version.", 17)),
+  members: fields.members.optional().meta(says("PostgreSQL nodes: one leader and its replicas.", 3)),
+  instanceType: fields.instanceType
+    .optional()
+    .meta(says("EC2 instance type of every node. Default: the environment's.")),
+  storage: z
+    .strictObject({
+      sizeGiB: fields.storage.shape.sizeGiB.optional().meta(says("Data volume of each node.", 20)),
+    })
+    .optional(),
+  database: fields.database.optional().meta(says("The database that is made for you.", "app")),
+  extensions: fields.extensions
+    .optional()
+    .meta(says("Extensions to create in the database, such as `vector`; those that the node image has.", [])),
+  durability: fields.durability
+    .optional()
+    .meta(
+      says(
+        "`async`: a commit waits for no replica. `sync`: for one, as long as there is one. `strict`: for one, always. `quorum`: for any one of several.",
+        "sync",
+      ),
+    ),
+  parameters: fields.parameters
+    .optional()
+    .meta(says("PostgreSQL parameters, but for those that Patroni or pgherd sets itself.", {})),
+  dcs: z
+    .strictObject({
+      members: fields.dcs.shape.members
+        .optional()
+        .meta(says("etcd members, at most one per node. Default: 3, and 1 below three members.")),
+    })
+    .optional(),
+  pooler: z
+    .strictObject({
+      enabled: fields.pooler.shape.enabled.optional().meta(says("PgBouncer on every node.", true)),
+      mode: fields.pooler.shape.mode.optional().meta(says("PgBouncer's pool mode.", "transaction")),
+      maxClientConnections: fields.pooler.shape.maxClientConnections
+        .optional()
+        .meta(says("Clients that each node's pooler takes.", 1000)),
+    })
+    .optional(),
+  access: z
+    .strictObject({
+      cidrs: fields.access.shape.cidrs
+        .optional()
+        .meta(says("IPv4 networks of clients. Empty: the environment's own.", [])),
+    })
+    .optional(),
+  deletionProtection: fields.deletionProtection
+    .optional()
+    .meta(says("Refuses a delete. Default: the environment's.")),
+  tags: fields.tags.optional().meta(says("Your own labels.", {})),
 });
 export type CreateClusterBody = z.infer<typeof createClusterBodySchema>;
 
