@@ -1,3 +1,4 @@
+import { chmodSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 
 /**
@@ -11,6 +12,8 @@ export class Documents {
   /** @param path file of the database; `:memory:` keeps it in memory. */
   constructor(path: string) {
     this.#database = new DatabaseSync(path);
+    // SQLite gives its other files the same mode.
+    if (path !== ":memory:") chmodSync(path, 0o600);
     this.#database.exec(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;",
     );

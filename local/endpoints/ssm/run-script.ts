@@ -15,6 +15,8 @@ const outputBytesMax = stdoutCharactersMax * 4;
 const truncated = "\n---Output truncated---";
 /** The driver ends what runs too long; when it does not, the answer comes at least. */
 const driverGraceMs = 5_000;
+/** Timers may fire this much before their time. */
+const timerSlackMs = 20;
 /** Runs the document's script in the machine; what happens is in the outcome, never thrown. */
 export async function runScript(
   machine: { readonly driver: MachineDriver; readonly environment: Readonly<Record<string, string>> },
@@ -41,7 +43,8 @@ export async function runScript(
     if (result === "late") return timedOut(timeoutSeconds);
     const success = result.exitCode === 0;
     // A driver that ends a late program reports the signal's exit code.
-    if (!success && Date.now() - startedAt >= timeoutSeconds * 1000) return timedOut(timeoutSeconds);
+    if (!success && Date.now() - startedAt >= timeoutSeconds * 1000 - timerSlackMs)
+      return timedOut(timeoutSeconds);
     return {
       status: success ? "Success" : "Failed",
       statusDetails: success ? "Success" : "Failed",
@@ -50,7 +53,7 @@ export async function runScript(
       stderr: cut(result.stderr, stderrCharactersMax),
     };
   } catch (error) {
-    if (Date.now() - startedAt >= timeoutSeconds * 1000) return timedOut(timeoutSeconds);
+    if (Date.now() - startedAt >= timeoutSeconds * 1000 - timerSlackMs) return timedOut(timeoutSeconds);
     const reason = error instanceof Error ? error.message : String(error);
     return {
       status: "Failed",

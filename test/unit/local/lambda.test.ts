@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,6 +13,7 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Identities } from "../../../local/endpoints/identities.ts";
 import { LambdaService } from "../../../local/lambda/service.ts";
+import { secondsOfRate, Timers } from "../../../local/lambda/timers.ts";
 import { Documents } from "../../../local/state/documents.ts";
 import { account, region, startEndpoints } from "./support/endpoints.ts";
 import { makeAssets, nodeBinary, repository } from "./support/functions.ts";
@@ -206,6 +209,29 @@ describe("functions", () => {
     const broken = new InvokeCommand({ FunctionName: "echo", Payload: Buffer.from("{") });
     await expect(lambda.send(broken)).rejects.toMatchObject({ name: "InvalidRequestContentException" });
   });
+});
+
+test("a function's process ends when its control plane is killed", async () => {
+  const entry = join(import.meta.dirname, "support/host-process.ts");
+  const configuration = JSON.stringify(assets.configurationOf("echo"));
+  const host = spawn(process.execPath, [entry, configuration, join(assets.directory, "logs")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [line] = (await once(host.stdout, "data")) as [Buffer];
+  const { pid } = JSON.parse(line.toString("utf8")) as { pid: number };
+  expect(existsSync(`/proc/${pid}`)).toBe(true);
+  host.kill("SIGKILL");
+  await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 5_000 }).toBe(false);
+});
+
+test("a rule's rate is read in seconds, and its function is called by it", async () => {
+  expect([secondsOfRate("rate(1 minute)"), secondsOfRate("rate(2 hours)")]).toEqual([60, 7200]);
+  expect(() => secondsOfRate("cron(0 2 * * ? *)")).toThrow(/rate/);
+  const called: string[] = [];
+  const timers = new Timers({ invoke: async (target) => called.push(target), onError: () => undefined });
+  timers.put({ name: "often", everySeconds: 0.01, target: "echo" });
+  await expect.poll(() => called.length).toBeGreaterThan(1);
+  timers.close();
 });
 
 describe("durable functions over the wire", () => {

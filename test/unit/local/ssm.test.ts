@@ -22,7 +22,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SsmService } from "../../../local/endpoints/ssm/service.ts";
 import { Documents } from "../../../local/state/documents.ts";
 import { account, region, startEndpoints } from "./support/endpoints.ts";
-import { PaperMachines } from "./support/paper-machines.ts";
+import { ScriptMachines } from "./support/script-machines.ts";
 
 const instanceId = "i-0123456789abcdef0";
 const documentName = "pgherd-test-node";
@@ -55,7 +55,7 @@ const documentContent = {
 
 let directory: string;
 let documents: Documents;
-let machines: PaperMachines;
+let machines: ScriptMachines;
 let service: SsmService;
 let endpoints: Awaited<ReturnType<typeof startEndpoints>>;
 let ssm: SSMClient;
@@ -77,7 +77,7 @@ function makeService(): SsmService {
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "pgherd-ssm-"));
   documents = new Documents(join(directory, "state.db"));
-  machines = new PaperMachines();
+  machines = new ScriptMachines();
   machines.running.add(instanceId);
   service = makeService();
   service.putDocument(documentName, documentContent);

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import type { CommandResult, MachineDriver } from "../../../../local/machines/driver.ts";
 
 /** Machines that run their commands as plain processes here, so that scripts are real and boots are instant. */
-export class PaperMachines implements MachineDriver {
+export class ScriptMachines implements MachineDriver {
   readonly running = new Set<string>();
   readonly executed: { instanceId: string; argv: readonly string[]; stdin?: string }[] = [];
 
