@@ -2,8 +2,8 @@ import { nodePorts } from "../cluster/node-ports.ts";
 import type { Peer } from "../node/protocol.ts";
 import { nodePaths, tlsFiles } from "./paths.ts";
 
-/** Connections through one node; PostgreSQL's and PgBouncer's own limits are lower. */
-const connectionsMax = 20_000;
+/** Connections through one node: far above PostgreSQL's own limit, and two descriptors each stay below every ulimit. */
+const connectionsMax = 5_000;
 /** Databases have connections that do nothing for days. */
 const idleTimeout = "7d";
 /** A node in another zone answers within milliseconds. */

@@ -108,7 +108,7 @@ export function renderPatroni(
     scope: patroniScope(intent.clusterId, self.shard),
     namespace: "/pgherd/",
     name: memberName(self.nodeId),
-    log: { level: "INFO", format: "%(levelname)s: %(message)s", deduplicate_heartbeat_logs: true },
+    log: { level: "INFO", format: "%(levelname)s: %(message)s" },
     restapi: restApi(self, secrets),
     ctl: { cacert: tls.authority, certfile: tls.certificate, keyfile: tls.key },
     etcd3: {

@@ -26,8 +26,6 @@ const preset: Readonly<Record<string, string>> = {
   log_lock_waits: "on",
   log_temp_files: "10MB",
   log_autovacuum_min_duration: "1min",
-  TimeZone: "UTC",
-  log_timezone: "UTC",
   // Half-open connections of clients and replicas that are gone are noticed within a minute.
   tcp_keepalives_idle: "30",
   tcp_keepalives_interval: "10",
