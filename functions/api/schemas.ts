@@ -118,7 +118,8 @@ export const connectionAnswer = named(
       readWrite: endpoint,
       readOnly: endpoint,
       any: endpoint,
-      pooled: endpoint.nullable(),
+      // A union, because the document's generator writes a nullable named shape in a way that admits no null.
+      pooled: z.union([endpoint, z.null()]).meta({ description: "Null where the spec has no pooler." }),
     }),
   }),
 );

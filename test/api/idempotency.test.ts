@@ -129,16 +129,18 @@ test("a cancel gets its first answer again, also when the operation has ended", 
   expect(code(await cancel("three"))).toEqual([409, "operation-ended"]);
 });
 
-test.each(["", "x".repeat(129), "two words", "käse"])("the key %j is not valid", async (key) => {
+test.each([
+  ["is too long", "x".repeat(129)],
+  ["has a space", "two words"],
+  ["is empty", ""],
+])("a key that %s is not valid", async (_name, key) => {
+  // Past the gateway's event, which leaves empty headers out.
   const reply = await world.app.request(
     "/v1/clusters",
     {
       method: "POST",
       body: '{"name":"orders"}',
-      headers: {
-        "content-type": "application/json",
-        "idempotency-key": encodeURI(key) === key ? key : "a b",
-      },
+      headers: { "content-type": "application/json", "idempotency-key": key },
     },
     { requestContext: { authorizer: { jwt: { claims: { sub: "olivia", role: "admin" } } } } },
   );
@@ -148,4 +150,5 @@ test.each(["", "x".repeat(129), "two words", "käse"])("the key %j is not valid"
     code: "invalid-request",
     errors: [{ path: "Idempotency-Key", message: expect.stringContaining("128") }],
   });
+  expect(await world.items()).toEqual([]);
 });

@@ -86,17 +86,24 @@ describe("IAM callers", () => {
 
 describe("bodies", () => {
   const json = { "content-type": "application/json" };
+  const good = '{"name":"orders"}';
 
   test.each([
-    ["{", json, 400, "malformed-json"],
-    ["", json, 422, "invalid-request"],
-    ["nonsense", json, 400, "malformed-json"],
-    ['{"name": "a",}', json, 400, "malformed-json"],
-    ['{"name":"orders"}', { "content-type": "text/plain" }, 415, "unsupported-media-type"],
-    ['{"name":"orders"}', {}, 415, "unsupported-media-type"],
-    ["name=orders", { "content-type": "application/x-www-form-urlencoded" }, 415, "unsupported-media-type"],
-    [`{"name":"${"x".repeat(70_000)}"}`, json, 413, "body-too-large"],
-  ])("%j", async (text, headers, status, problem) => {
+    ["that end too early", "{", json, 400, "malformed-json"],
+    ["that are empty", "", json, 422, "invalid-request"],
+    ["that are not JSON", "nonsense", json, 400, "malformed-json"],
+    ["with a comma too many", '{"name": "a",}', json, 400, "malformed-json"],
+    ["of plain text", good, { "content-type": "text/plain" }, 415, "unsupported-media-type"],
+    ["of no type", good, {}, 415, "unsupported-media-type"],
+    [
+      "of a form",
+      "a=1",
+      { "content-type": "application/x-www-form-urlencoded" },
+      415,
+      "unsupported-media-type",
+    ],
+    ["above the limit", `{"name":"${"x".repeat(70_000)}"}`, json, 413, "body-too-large"],
+  ])("%s are refused and change nothing", async (_name, text, headers, status, problem) => {
     const before = await world.items();
 
     const reply = await post({ text, headers });

@@ -18,6 +18,8 @@ interface Env {
     caller: Caller | null;
     /** The route's own path, for the log. */
     route: string;
+    /** What the answer's problem was made from, for the log. */
+    failure: unknown;
   };
 }
 
@@ -51,6 +53,7 @@ export function createHttpApp(options: HttpOptions): HttpApp {
     c.set("context", context);
     c.set("caller", readCaller(context, options.principals));
     c.set("route", "");
+    c.set("failure", null);
     await next();
     for (const [name, value] of Object.entries(securityHeaders)) {
       if (!c.res.headers.has(name)) c.res.headers.set(name, value);
@@ -65,17 +68,17 @@ export function createHttpApp(options: HttpOptions): HttpApp {
       return respond(await serve(c, route, options.records));
     });
   }
-  app.notFound((c) => {
-    throw notFound(options.routes, c.req.method, c.req.path);
-  });
-  app.onError((error, c) => {
-    const body = problemBody(error, c.get("requestId"));
-    const allow = error instanceof MethodNotAllowed ? { allow: error.allow } : {};
-    return respond(
-      write({ status: body.status, body, contentType: "application/problem+json", headers: allow }),
-    );
-  });
+  // Returned and not thrown: what is thrown here passes the middleware by.
+  app.notFound((c) => refuse(c, notFound(options.routes, c.req.method, c.req.path)));
+  app.onError((error, c) => refuse(c, error));
   return app;
+}
+
+function refuse(c: Context<Env>, error: unknown): Response {
+  c.set("failure", error);
+  const body = problemBody(error, c.get("requestId"));
+  const headers = error instanceof MethodNotAllowed ? { allow: error.allow } : {};
+  return respond(write({ status: body.status, body, contentType: "application/problem+json", headers }));
 }
 
 function respond({ status, body, headers }: WrittenAnswer): Response {
@@ -135,7 +138,7 @@ function pathPattern(path: string): RegExp {
 }
 
 function logRequest(log: Log, c: Context<Env>, milliseconds: number): void {
-  const { error } = c;
+  const failure = c.get("failure");
   const caller = c.get("caller");
   const isOurFault = c.res.status >= 500;
   log(isOurFault ? "error" : "info", "request", {
@@ -150,7 +153,7 @@ function logRequest(log: Log, c: Context<Env>, milliseconds: number): void {
     role: caller?.role,
     sourceAddress: c.get("context").http?.sourceIp,
     ...(c.res.headers.has("idempotent-replayed") ? { isReplay: true } : {}),
-    ...(error instanceof Problem ? { code: error.code, detail: error.message } : {}),
-    ...(isOurFault && error !== undefined ? errorFields(error) : {}),
+    ...(failure instanceof Problem ? { code: failure.code, detail: failure.message } : {}),
+    ...(isOurFault && failure !== null ? errorFields(failure) : {}),
   });
 }

@@ -71,7 +71,7 @@ ${navigation(view, operations)}
 <p><a href="/openapi.json">openapi.json</a> has the same for programs.</p></header>
 ${join(view.tags.map((tag) => section(view, tag, operations)))}
 <h2 id="shapes">Shapes</h2>
-${join(Object.entries(view.components.schemas).map(([name, schema]) => shape(name, schema)))}
+${shapes(view, operations)}
 <h2 id="problems">Problems</h2>
 ${problems(operations)}
 </main>
@@ -138,7 +138,7 @@ function parameters(list: readonly ParameterView[]): Markup {
       one.required === true ? html`<span class="required">required</span>` : ""
     }</td><td>${one.in}</td><td>${typeOf(one.schema)}</td><td>${meaningOf(one.schema)}</td></tr>`;
   return html`<h4>Parameters</h4>
-<table><thead><tr><th scope="col">Name</th><th scope="col">In</th><th scope="col">Type</th><th scope="col">Meaning</th></tr></thead>
+<table class="parameters"><thead><tr><th scope="col">Name</th><th scope="col">In</th><th scope="col">Type</th><th scope="col">Meaning</th></tr></thead>
 <tbody>${join(list.map(row))}</tbody></table>`;
 }
 
@@ -153,7 +153,7 @@ function body({ components }: DocumentView, { requestBody, method, path }: Opera
   -H "Idempotency-Key: $(uuidgen)" \\
   -d '${JSON.stringify(content.example)}'</code></pre>`;
   return html`<h4>Body</h4><p>${typeOf(content.schema)}, <code>application/json</code></p>${example}
-${fieldTable(components.schemas[nameOf(content.schema)] ?? content.schema)}`;
+${fieldTable(components.schemas[nameOf(content.schema)] ?? content.schema, "required")}`;
 }
 
 function answer([status, response]: [string, ResponseView]): Markup {
@@ -177,8 +177,16 @@ function problemLinks(description: string): Markup {
   );
 }
 
-function shape(name: string, schema: SchemaView): Markup {
-  return html`<article id="shape-${name}"><h3><a href="#shape-${name}">${name}</a></h3>${fieldTable(schema)}</article>`;
+function shapes(view: DocumentView, operations: readonly Operation[]): Markup {
+  const sent = operations.map(({ requestBody }) =>
+    nameOf(requestBody?.content["application/json"]?.schema ?? {}),
+  );
+  return join(
+    Object.entries(view.components.schemas).map(
+      ([name, schema]) => html`<article id="shape-${name}"><h3><a href="#shape-${name}">${name}</a></h3>
+${fieldTable(schema, sent.includes(name) ? "required" : "optional")}</article>`,
+    ),
+  );
 }
 
 function problems(operations: readonly Operation[]): Markup {
@@ -196,6 +204,6 @@ function problems(operations: readonly Operation[]): Markup {
     return html`<tr id="${name}"><td><code>${name}</code></td><td><code>${String(status)}</code></td><td>${title}.</td><td>${where}</td></tr>`;
   };
   return html`<p>Every error is <code>application/problem+json</code>; programs go by <code>code</code>. The project's folder <code>docs/errors</code> has a page for each: when it happens and what to do.</p>
-<table><thead><tr><th scope="col">Code</th><th scope="col">Status</th><th scope="col">Meaning</th><th scope="col">From</th></tr></thead>
+<table class="problems"><thead><tr><th scope="col">Code</th><th scope="col">Status</th><th scope="col">Meaning</th><th scope="col">From</th></tr></thead>
 <tbody>${join(Object.entries(problemKinds).map(row))}</tbody></table>`;
 }

@@ -28,11 +28,12 @@ interface Field {
   readonly schema: SchemaView;
 }
 
-export function fieldTable(schema: SchemaView): Markup {
+/** In what a caller sends, it matters what is required; in what it gets, what can be absent. */
+export function fieldTable(schema: SchemaView, marks: "required" | "optional"): Markup {
   const fields = fieldsOf(schema, "");
   if (fields.length === 0) return html`<p>${typeOf(schema)}</p>`;
   const row = ({ path, isRequired, schema: field }: Field) =>
-    html`<tr><td><code>${path}</code>${isRequired ? html` <span class="required">required</span>` : ""}</td><td>${typeOf(field)}</td><td>${meaningOf(field)}</td></tr>`;
+    html`<tr><td><code>${path}</code>${isRequired === (marks === "required") ? html` <span class="${marks}">${marks}</span>` : ""}</td><td>${typeOf(field)}</td><td>${meaningOf(field)}</td></tr>`;
   return html`<table><thead><tr><th scope="col">Field</th><th scope="col">Type</th><th scope="col">Meaning</th></tr></thead>
 <tbody>${join(fields.map(row))}</tbody></table>`;
 }

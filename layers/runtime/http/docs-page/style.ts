@@ -34,14 +34,16 @@ pre code { overflow-wrap: normal; }
 .path code { font-size: 1em; }
 .verb { font: 700 .75rem/1.4 ui-monospace, monospace; color: var(--soft); }
 .verb.get { color: var(--get); } .verb.post { color: var(--post); } .verb.delete { color: var(--delete); }
-.role, .required { font-size: .75rem; color: var(--soft); border: 1px solid var(--line); border-radius: 999px; padding: 0 .5rem; white-space: nowrap; }
+.role, .required, .optional { font-size: .75rem; color: var(--soft); border: 1px solid var(--line); border-radius: 999px; padding: 0 .5rem; white-space: nowrap; }
 .required { color: var(--delete); }
 .limit { display: inline-block; margin-right: .75rem; font-size: .8125rem; color: var(--soft); }
 table { width: 100%; border-collapse: collapse; font-size: .875rem; }
 th { text-align: left; font-weight: 600; color: var(--soft); }
 th, td { padding: .375rem .75rem .375rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td p { margin: 0; }
-th:first-child { width: 14rem; } th:nth-child(2) { width: 11rem; }
+th:first-child { width: 18rem; } th:nth-child(2) { width: 11rem; }
+.parameters th:nth-child(2) { width: 5rem; } .parameters th:nth-child(3) { width: 6rem; }
+.problems th:first-child { width: 15rem; } .problems th:nth-child(2) { width: 4.5rem; } .problems th:nth-child(3) { width: 22rem; }
 .answers th:first-child { width: 5rem; } .answers th:nth-child(2) { width: auto; } .answers th:last-child { width: 10rem; }
 tr.success td:first-child code { color: var(--get); } tr.failure td:first-child code { color: var(--delete); }
 a.code { font-family: ui-monospace, monospace; font-size: .8125rem; margin-right: .5rem; white-space: nowrap; }
