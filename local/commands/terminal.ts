@@ -1,0 +1,18 @@
+/** What commands print: progress to people, answers to scripts. */
+
+/** A failure that the reader can do something about: printed as it is, without a stack. */
+export class UserError extends Error {
+  override readonly name = "UserError";
+}
+
+const startedAt = performance.now();
+
+/** One line of progress with the seconds since the command began. */
+export function progress(line: string): void {
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6);
+  process.stdout.write(`${seconds} s  ${line}\n`);
+}
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

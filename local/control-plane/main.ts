@@ -1,0 +1,55 @@
+import { setPriority } from "node:os";
+import { z } from "zod";
+import { environmentPaths } from "../environment/paths.ts";
+import { readSettings } from "../environment/settings.ts";
+import { startControlPlane } from "./start.ts";
+
+/**
+ * The control plane's process. `npm start` starts it with what it prepared as its only argument, listens to its
+ * progress until it is ready, and leaves.
+ */
+const argumentSchema = z.strictObject({
+  imagePath: z.string(),
+  dynamoDbLibraries: z.string(),
+  stageDirectory: z.string(),
+});
+
+export type ControlPlaneMessage =
+  | { readonly kind: "progress"; readonly line: string }
+  | { readonly kind: "ready" }
+  | { readonly kind: "failed"; readonly message: string };
+
+/** Requests stay quick while machines are busy: the kernel lets this process go first. */
+const niceness = -5;
+
+function tell(message: ControlPlaneMessage): void {
+  if (process.connected) process.send?.(message);
+}
+
+async function main(): Promise<void> {
+  const paths = environmentPaths(process.env);
+  const settings = await readSettings(paths);
+  if (settings === null) throw new Error(`there is no environment in ${paths.state}`);
+  const prepared = argumentSchema.parse(JSON.parse(process.argv[2] ?? "{}"));
+  const controlPlane = await startControlPlane({ paths, settings, ...prepared }, (line) =>
+    tell({ kind: "progress", line }),
+  );
+  process.on("SIGHUP", () => {
+    controlPlane.repair().catch(fail);
+  });
+  process.once("SIGTERM", () => {
+    controlPlane.stop().then(() => process.exit(0), fail);
+  });
+  tell({ kind: "ready" });
+  if (process.connected) process.disconnect();
+}
+
+function fail(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${text}\n`);
+  tell({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+  process.exit(1);
+}
+
+setPriority(niceness);
+main().catch(fail);

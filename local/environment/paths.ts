@@ -1,0 +1,52 @@
+import { join, resolve } from "node:path";
+
+/** Everything of one environment lies below its state directory; what can be made again lies in the cache. */
+export interface EnvironmentPaths {
+  readonly state: string;
+  readonly cache: string;
+  /** The choices made once for this state directory. */
+  readonly settings: string;
+  /** For scripts: where the API is and which processes serve it. */
+  readonly environmentFile: string;
+  /** For AWS clients. */
+  readonly awsVariables: string;
+  readonly token: string;
+  readonly keys: { readonly identities: string; readonly vault: string; readonly tokens: string };
+  readonly documents: string;
+  readonly dynamoDb: string;
+  readonly objects: string;
+  readonly assets: string;
+  /** The synthesized stage. */
+  readonly stage: string;
+  readonly logs: string;
+  /** What `npm run psql` hands to psql: CA certificates and password files. */
+  readonly clients: string;
+}
+
+const defaultStateDirectory = "/var/lib/pgherd/local";
+const defaultCacheDirectory = "/var/cache/pgherd";
+
+export function environmentPaths(variables: Readonly<Record<string, string | undefined>>): EnvironmentPaths {
+  const state = resolve(variables["PGHERD_STATE_DIR"] ?? defaultStateDirectory);
+  const keys = join(state, "keys");
+  return {
+    state,
+    cache: resolve(variables["PGHERD_CACHE_DIR"] ?? defaultCacheDirectory),
+    settings: join(state, "settings.json"),
+    environmentFile: join(state, "environment.json"),
+    awsVariables: join(state, "aws.env"),
+    token: join(state, "token"),
+    keys: {
+      identities: join(keys, "identities"),
+      vault: join(keys, "vault"),
+      tokens: join(keys, "tokens.json"),
+    },
+    documents: join(state, "documents.sqlite"),
+    dynamoDb: join(state, "dynamodb"),
+    objects: join(state, "objects"),
+    assets: join(state, "assets"),
+    stage: join(state, "stage"),
+    logs: join(state, "logs"),
+    clients: join(state, "clients"),
+  };
+}

@@ -1,0 +1,63 @@
+import { logs } from "./commands/logs.ts";
+import { psql } from "./commands/psql.ts";
+import { start } from "./commands/start.ts";
+import { status } from "./commands/status.ts";
+import { destroy, stop } from "./commands/stop.ts";
+import { print, UserError } from "./commands/terminal.ts";
+import { token } from "./commands/token.ts";
+import { environmentPaths } from "./environment/paths.ts";
+import { type EnvironmentSettings, readSettings } from "./environment/settings.ts";
+
+/** The commands of package.json that concern the local environment; local/bootstrap.sh makes the machine ready first. */
+
+const paths = environmentPaths(process.env);
+
+const help = `npm start [-- --no-demo]                 bring the local environment up, with the cluster demo
+npm run status                           what is up
+npm run psql -- [--admin] [cluster] …    psql, with its options
+npm run logs -- [name …] [-f]            logs of the control plane and its functions
+npm run token -- viewer|operator|admin   a token for the API
+npm run stop                             control plane and machines down, data kept
+npm run destroy                          nothing left
+
+PGHERD_STATE_DIR  ${paths.state}
+PGHERD_CACHE_DIR  ${paths.cache}`;
+
+async function settingsOrRefuse(): Promise<EnvironmentSettings> {
+  const settings = await readSettings(paths);
+  if (settings === null)
+    throw new UserError(`there is no environment in ${paths.state}: npm start makes one`);
+  return settings;
+}
+
+async function run(command: string | undefined, args: readonly string[]): Promise<void> {
+  switch (command) {
+    case "start":
+      return start(paths, args);
+    case "status":
+      return status(paths, await settingsOrRefuse());
+    case "logs":
+      await settingsOrRefuse();
+      return logs(paths, args);
+    case "psql":
+      return psql(paths, await settingsOrRefuse(), args);
+    case "token":
+      return token(paths, await settingsOrRefuse(), args);
+    case "stop":
+      return stop(paths, await settingsOrRefuse());
+    case "destroy":
+      return destroy(paths);
+    case "help":
+      return print(help);
+    default:
+      throw new UserError(`there is no command ${command ?? "(none)"}\n\n${help}`);
+  }
+}
+
+const [command, ...args] = process.argv.slice(2);
+run(args.includes("--help") && command !== "psql" ? "help" : command, args).catch((error: unknown) => {
+  const text =
+    error instanceof UserError ? error.message : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`${text}\n`);
+  process.exitCode = 1;
+});
