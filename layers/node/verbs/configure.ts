@@ -52,17 +52,21 @@ async function writeFiles(services: readonly ServiceFiles[]): Promise<{ changed:
   let units = false;
   await ensureDirectory(nodePaths.configuration, root, 0o755);
   await ensureDirectory(`${nodePaths.configuration}/tls`, root, 0o755);
-  for (const service of services) {
-    const [first] = service.tls;
-    if (first !== undefined) await ensureDirectory(dirname(first.path), first.owner, 0o700);
-    for (const file of [...service.tls, ...service.configuration]) {
-      if (await ensureFile(file)) changed.push(file.path);
-    }
-    if (await ensureFile(service.unitFile)) {
-      changed.push(service.unitFile.path);
-      units = true;
-    }
-  }
+  await Promise.all(
+    services.map(async ({ tls: [first] }) => {
+      if (first !== undefined) await ensureDirectory(dirname(first.path), first.owner, 0o700);
+    }),
+  );
+  // All at once: each waits for the disk, and the disk takes them together.
+  const ensured = services.flatMap((service) =>
+    [...service.tls, ...service.configuration, service.unitFile].map(async (file) => {
+      if (!(await ensureFile(file))) return;
+      changed.push(file.path);
+      if (file === service.unitFile) units = true;
+    }),
+  );
+  await Promise.all(ensured);
+  changed.sort();
   return { changed, units };
 }
 
@@ -100,8 +104,10 @@ export const configure: VerbFunction<"configure"> = async (intent, context) => {
   const self = findSelf(intent);
   const [key, passwords] = await Promise.all([readKey(intent), readPasswords(context, intent, owners)]);
   const services = await serviceFiles({ intent, self, passwords, key });
-  const { changed, units } = await writeFiles(services);
-  await ensureFile({ path: nodePaths.intent, content: JSON.stringify(intent), owner: root, mode: 0o600 });
+  const [{ changed, units }] = await Promise.all([
+    writeFiles(services),
+    ensureFile({ path: nodePaths.intent, content: JSON.stringify(intent), owner: root, mode: 0o600 }),
+  ]);
   await enable(services.map((service) => service.unit));
   if (units) await reloadUnits();
   await bringUp(intent, self, services);
