@@ -18,6 +18,7 @@ export class Ec2Compute implements Compute {
   ) {
     this.#fleet = {
       client: new EC2Client({ ...clientBehaviour, ...options.config }),
+      launcher: new EC2Client({ ...clientBehaviour, ...options.config, maxAttempts: 1 }),
       settings,
       deadlines: { ...deadlines, ...options.deadlines },
     };

@@ -24,6 +24,8 @@ export const deadlines: Deadlines = {
 /** What every part of the compute adapter shares. */
 export interface Fleet {
   readonly client: EC2Client;
+  /** For RunInstances: EC2 says "no capacity" with status 500, which must not be asked again in the same zone. */
+  readonly launcher: EC2Client;
   readonly settings: EnvironmentSettings;
   readonly deadlines: Deadlines;
 }

@@ -37,13 +37,15 @@ export async function ensureInstance(
   return { instanceId };
 }
 
+/** A token that was used before answers the instance of then: one that had ended before is not the one to wait for. */
 async function launch(fleet: Fleet, place: Placement, input: InstanceInput): Promise<string> {
+  const ended = await findInstances(fleet, place.clusterId, place.nodeId, ["shutting-down", "terminated"]);
+  const endedIds = ended.map((one) => one.InstanceId);
   for (let round = 0; round < roundsMax; round++) {
     const instance = await runInstances(fleet, place, input, round);
+    if (instance === null) continue;
     if (instance.InstanceId === undefined) throw new Error("RunInstances answered no InstanceId");
-    /** A token that was used before answers the instance of then. */
-    const isGone = await isTerminated(fleet, instance.InstanceId);
-    if (!isGone) return instance.InstanceId;
+    if (!endedIds.includes(instance.InstanceId)) return instance.InstanceId;
   }
   throw new Error(`the instance of node ${place.nodeId} is terminated whenever it is launched`);
 }
@@ -53,9 +55,9 @@ async function runInstances(
   place: Placement,
   input: InstanceInput,
   round: number,
-): Promise<Instance> {
+): Promise<Instance | null> {
   try {
-    const answer = await fleet.client.send(
+    const answer = await fleet.launcher.send(
       new RunInstancesCommand({
         ClientToken: clientToken("ins", place.nodeId, tokenAttempt(fleet, place.zone, round)),
         LaunchTemplate: { LaunchTemplateId: fleet.settings.launchTemplateId, Version: "$Latest" },
@@ -68,16 +70,13 @@ async function runInstances(
     );
     return answer.Instances?.[0] ?? {};
   } catch (error) {
+    /** The token was for another interface of the node, in this zone: that instance is not this one. */
+    if (isAwsError(error, ["IdempotentParameterMismatch"])) return null;
     if (capacityCodes.includes(awsErrorCode(error) ?? "")) {
       throw new CapacityError(place.zone, { cause: error });
     }
     throw error;
   }
-}
-
-async function isTerminated(fleet: Fleet, instanceId: string): Promise<boolean> {
-  const state = (await describe(fleet, instanceId))?.State?.Name;
-  return state === "terminated" || state === "shutting-down";
 }
 
 async function running(

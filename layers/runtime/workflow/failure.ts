@@ -69,7 +69,8 @@ const causesMax = 8;
 export function isPassing(error: unknown, depth = 0): boolean {
   if (!(error instanceof Error) || depth === causesMax) return false;
   if (passingNames.has(error.name)) return true;
-  if ("code" in error && typeof error.code === "string" && connectionCodes.has(error.code)) return true;
+  /** An error with a code of our own has judged its cause already. */
+  if ("code" in error && typeof error.code === "string") return connectionCodes.has(error.code);
   const status = httpStatusOf(error);
   if (status !== null) return status === statusTooManyRequests || status >= statusServerError;
   return isPassing(error.cause, depth + 1);

@@ -28,7 +28,8 @@ export interface Forward<Ports> {
 
 /**
  * Carries out the chapters in their order. A chapter counts as begun (its undo as registered) in the same checkpoint
- * that marks its steps as running, before any of its acts.
+ * that marks its steps as running, before any of its acts. The first one begins even where a cancel came before it:
+ * it takes over what the operation's call wrote, so that its undo gives that back.
  */
 export async function goForward<Ports extends WorkflowPorts>(
   run: Run<Ports>,
@@ -43,7 +44,7 @@ export async function goForward<Ports extends WorkflowPorts>(
     const label = steps.map((step) => step.name).join(" + ") || chapter.kind;
     const { isCancelled } = await turn(run, `begin ${label}`, marks, {
       running: steps.map((step) => step.name),
-      isCancellable,
+      isCancellable: isCancellable && begun.length > 0,
     });
     marks = [];
     if (isCancelled) return { begun, stop: { why: "cancelled" }, marks };

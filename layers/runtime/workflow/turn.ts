@@ -46,11 +46,11 @@ export async function turn<Ports extends WorkflowPorts>(
         ...(isCancelled ? [] : (next.running ?? [])).map((step) => stepOf(step, "running", now)),
         ...(next.undoing ?? []).map((step) => stepOf(step, "undoing", startedAt(step))),
       ];
-      const ends = ended.map((mark) => ({
-        ...stepOf(mark.name, mark.state, startedAt(mark.name)),
-        endedAt: mark.endedAt,
-        ...(mark.detail === null ? {} : { detail: mark.detail }),
-      }));
+      const ends = ended.map((mark) => {
+        const { name, state, endedAt, detail } = mark;
+        const step = { ...stepOf(name, state, startedAt(name)), endedAt };
+        return detail === null ? withDetail(step, before?.steps ?? []) : { ...step, detail };
+      });
       /** A step can have failed and be about to be undone: the later state is written last. */
       await Promise.all(ends.map((step) => store.updateStep(scope.operationId, step)));
       await Promise.all(

@@ -1,0 +1,153 @@
+import {
+  DescribeInstancesCommand,
+  DescribeNetworkInterfacesCommand,
+  DescribeSecurityGroupsCommand,
+  DescribeVolumesCommand,
+  EC2Client,
+} from "@aws-sdk/client-ec2";
+import { DescribeParametersCommand, SSMClient } from "@aws-sdk/client-ssm";
+import type { ClusterPorts } from "../../functions/workflows/ports.ts";
+import { nodeDocumentContent } from "../../infra/constructs/node-document.ts";
+import { SsmNodeCommands } from "../../layers/aws/commands.ts";
+import type { Deadlines } from "../../layers/aws/compute/fleet.ts";
+import { Ec2Compute } from "../../layers/aws/compute.ts";
+import { ParameterStoreSecrets } from "../../layers/aws/secrets.ts";
+import { DynamoStore } from "../../layers/aws/store.ts";
+import type { EnvironmentSettings } from "../../layers/domain/index.ts";
+import { Ec2Service } from "../../local/endpoints/ec2/service.ts";
+import type { Faults } from "../../local/endpoints/faults.ts";
+import { SsmService } from "../../local/endpoints/ssm/service.ts";
+import { Documents } from "../../local/state/documents.ts";
+import { account, region, startEndpoints } from "../unit/local/support/endpoints.ts";
+import type { DynamoDB } from "./dynamodb.ts";
+import { PaperMachines } from "./paper-machines.ts";
+
+export const zones = ["local-1a", "local-1b", "local-1c"] as const;
+const environment = "test";
+
+/** Failures in tests must not wait as long as EC2 might take. */
+const deadlines: Deadlines = {
+  describeLagMs: 2_000,
+  terminationMs: 5_000,
+  releaseMs: 1_500,
+  volumeMs: 2_000,
+};
+
+/** Our own AWS endpoints over machines on paper, and the product's adapters speaking to them. */
+export interface Cloud extends AsyncDisposable {
+  readonly ports: ClusterPorts;
+  readonly machines: PaperMachines;
+  readonly ec2: Ec2Service;
+  readonly faults: Faults;
+  readonly documents: Documents;
+  /** What is there of any cluster, as the endpoints themselves list it. */
+  leftovers(): Promise<string[]>;
+}
+
+export async function openCloud(dynamodb: DynamoDB): Promise<Cloud> {
+  const documents = new Documents(":memory:");
+  const machines = new PaperMachines();
+  const ec2 = new Ec2Service({
+    documents,
+    driver: machines,
+    imagePath: "/nowhere",
+    account,
+    region,
+    zones,
+  });
+  const ssm = new SsmService({
+    documents,
+    driver: machines,
+    inventory: ec2,
+    vaultKey: Buffer.alloc(32, 3),
+    region,
+    account,
+    machineEnvironment: { endpointUrl: "http://198.18.0.1:1", region, serviceEndpointUrls: {} },
+  });
+  const endpoints = await startEndpoints([ec2, ssm]);
+  const settings = deploy(ec2, ssm);
+  const { operator } = endpoints;
+  const table = await dynamodb.createTable();
+  const ports: ClusterPorts = {
+    settings,
+    region,
+    store: new DynamoStore(table, dynamodb.config),
+    compute: new Ec2Compute(settings, { config: operator, deadlines }),
+    commands: new SsmNodeCommands(settings, operator),
+    secrets: new ParameterStoreSecrets(settings, operator),
+  };
+  const clients = { ec2: new EC2Client(operator), ssm: new SSMClient(operator) };
+  return {
+    ports,
+    machines,
+    ec2,
+    faults: endpoints.faults,
+    documents,
+    leftovers: async () => [
+      ...(await listed(clients)),
+      ...(await dynamodb.scan(table)).flatMap((item) => claimOf(item)),
+    ],
+    [Symbol.asyncDispose]: async () => {
+      clients.ec2.destroy();
+      clients.ssm.destroy();
+      ec2.close();
+      await endpoints.close();
+    },
+  };
+}
+
+function deploy(ec2: Ec2Service, ssm: SsmService): EnvironmentSettings {
+  const { vpcId } = ec2.ensureVpc("Vpc", { CidrBlock: "198.18.0.0/22" });
+  const subnets = zones.map((zone, index): [string, string] => {
+    const properties = { VpcId: vpcId, CidrBlock: `198.18.${index}.0/24`, AvailabilityZone: zone };
+    return [zone, ec2.ensureSubnet(`Subnet${index}`, properties).subnetId];
+  });
+  const { launchTemplateId } = ec2.ensureLaunchTemplate("Nodes", {
+    LaunchTemplateData: { ImageId: "ami-00000000000000000", InstanceType: "t4g.medium" },
+  });
+  const nodeDocument = `pgherd-${environment}-node`;
+  ssm.putDocument(nodeDocument, nodeDocumentContent());
+  return {
+    environment,
+    vpcId,
+    subnets: Object.fromEntries(subnets),
+    launchTemplateId,
+    defaultInstanceType: "t4g.medium",
+    defaultDeletionProtection: false,
+    defaultClientCidrs: ["198.18.0.0/22"],
+    nodeProgram: { bucket: "assets", key: "programs/node.mjs", sha256: "0".repeat(64) },
+    nodeDocument,
+    keyId: `arn:aws:kms:${region}:${account}:key/00000000-0000-0000-0000-000000000000`,
+    workflows: {},
+    principals: {},
+  };
+}
+
+async function listed(clients: { ec2: EC2Client; ssm: SSMClient }): Promise<string[]> {
+  const [instances, interfaces, volumes, groups, parameters] = await Promise.all([
+    clients.ec2.send(new DescribeInstancesCommand({})),
+    clients.ec2.send(new DescribeNetworkInterfacesCommand({})),
+    clients.ec2.send(new DescribeVolumesCommand({})),
+    clients.ec2.send(new DescribeSecurityGroupsCommand({})),
+    clients.ssm.send(new DescribeParametersCommand({})),
+  ]);
+  return [
+    ...(instances.Reservations ?? [])
+      .flatMap((one) => one.Instances ?? [])
+      .filter((one) => one.State?.Name !== "terminated")
+      .map((one) => `instance ${one.InstanceId}`),
+    ...(interfaces.NetworkInterfaces ?? []).map((one) => `interface ${one.NetworkInterfaceId}`),
+    ...(volumes.Volumes ?? []).map((one) => `volume ${one.VolumeId}`),
+    ...(groups.SecurityGroups ?? [])
+      .filter((one) => one.GroupName !== "default")
+      .map((one) => `group ${one.GroupName}`),
+    ...(parameters.Parameters ?? []).map((one) => `parameter ${one.Name}`),
+  ];
+}
+
+/** Name claims, nodes and certificates; a failed cluster's own item and its history may stay. */
+function claimOf(item: unknown): string[] {
+  const { pk, sk } = item as { pk: { S: string }; sk: { S: string } };
+  const isClaim = pk.S.startsWith("NAME#") || sk.S.startsWith("NODE#") || sk.S === "AUTHORITY";
+  return isClaim ? [`item ${pk.S} ${sk.S}`] : [];
+}

@@ -1,0 +1,173 @@
+import type { CreateDeadlines } from "../../functions/workflows/create-cluster/deadlines.ts";
+import { createClusterWorkflow } from "../../functions/workflows/create-cluster.ts";
+import { deleteClusterWorkflow } from "../../functions/workflows/delete-cluster.ts";
+import type { ClusterPorts } from "../../functions/workflows/ports.ts";
+import {
+  type Cluster,
+  type CreateClusterBody,
+  completeSpec,
+  layoutNodes,
+  type Operation,
+  type OperationKind,
+} from "../../layers/domain/index.ts";
+import type { AuditEntry } from "../../layers/ports/index.ts";
+import { newId } from "../../layers/runtime/ids.ts";
+import { workflowHandler } from "../../layers/runtime/workflow.ts";
+import { type CheckpointInfo, DurableEngine } from "../../local/lambda/durable/engine.ts";
+import { account, region } from "../unit/local/support/endpoints.ts";
+import { type Cloud, zones } from "./cloud.ts";
+import { inProcessInvoker, SimulatedCrash } from "./in-process-durable.ts";
+
+/** Steps that never answer must not hold a test for minutes. */
+const deadlines: CreateDeadlines = {
+  instanceSeconds: 1,
+  agentSeconds: 1,
+  prepareSeconds: 1,
+  configureSeconds: 1,
+  membersSeconds: 1,
+  databaseSeconds: 1,
+  verifySeconds: 1,
+};
+const executionTimeoutSeconds = 600;
+const retentionDays = 1;
+
+export interface Hooks {
+  beforeCheckpoint?: (info: CheckpointInfo) => Promise<void> | void;
+  afterCheckpoint?: (info: CheckpointInfo) => Promise<void> | void;
+}
+
+/** The workflows on the durable engine, and what the API does before they start. */
+export class ControlPlane {
+  readonly hooks: Hooks = {};
+  readonly engine: DurableEngine;
+  readonly #ports: ClusterPorts;
+
+  /** @param ports the cloud's own, or ones that a test has put something before */
+  constructor(cloud: Cloud, ports: ClusterPorts = cloud.ports) {
+    this.#ports = ports;
+    const handlers: Record<OperationKind, (event: never, context: never) => Promise<unknown>> = {
+      "create-cluster": workflowHandler(createClusterWorkflow(deadlines), () => ports),
+      "delete-cluster": workflowHandler(deleteClusterWorkflow, () => ports),
+    };
+    this.engine = new DurableEngine({
+      documents: cloud.documents,
+      region,
+      account,
+      invoke: inProcessInvoker(
+        (name) => (event, context) => handlers[name as OperationKind](event as never, context as never),
+        () => this.engine,
+      ),
+      hooks: {
+        beforeCheckpoint: (info) => this.hooks.beforeCheckpoint?.(info),
+        afterCheckpoint: (info) => this.hooks.afterCheckpoint?.(info),
+      },
+      crashDelayMs: () => 0,
+      onError: (error) => {
+        if (!(error instanceof SimulatedCrash)) throw error;
+      },
+    });
+  }
+
+  /** What `POST /v1/clusters` writes. */
+  async writeCreate(body: CreateClusterBody): Promise<Operation> {
+    const spec = completeSpec(body, { instanceType: "t4g.medium", deletionProtection: false });
+    const nodeIds = Array.from({ length: spec.members }, () => newId("node"));
+    const at = new Date().toISOString();
+    const operation = newOperation("create-cluster", newId("cluster"), at);
+    const cluster: Cluster = {
+      id: operation.clusterId,
+      name: spec.name,
+      status: "creating",
+      statusReason: "",
+      spec,
+      generation: 1,
+      activeOperationId: operation.id,
+      createdAt: at,
+      updatedAt: at,
+      nodes: layoutNodes(spec, zones, nodeIds),
+    };
+    const start = { operation, audit: auditOf(operation, at), idempotency: null };
+    await this.#ports.store.createCluster(cluster, start);
+    return operation;
+  }
+
+  /** What `DELETE /v1/clusters/{clusterId}` writes. */
+  async writeDelete(clusterId: string): Promise<Operation> {
+    const at = new Date().toISOString();
+    const operation = newOperation("delete-cluster", clusterId, at);
+    await this.#ports.store.startOperation(
+      { operation, audit: auditOf(operation, at), idempotency: null },
+      { status: "deleting", statusReason: "" },
+    );
+    return operation;
+  }
+
+  /** Runs an operation's execution to its end and answers the operation as it is then. */
+  async carryOut(operation: Operation, recovery?: { attempt: number; reason: string }): Promise<Operation> {
+    const { id: operationId, clusterId, kind } = operation;
+    const input = { operationId, clusterId, ...(recovery === undefined ? {} : { recovery }) };
+    const { arn } = this.engine.start({
+      functionName: kind,
+      version: "1",
+      name: recovery === undefined ? operationId : `${operationId}-recovery-${recovery.attempt}`,
+      payload: JSON.stringify(input),
+      executionTimeoutSeconds,
+      retentionDays,
+    });
+    const ended = await this.engine.ended(arn);
+    if (ended.status === "FAILED") {
+      throw new Error(`the execution of ${kind} failed: ${JSON.stringify(ended.error)}`);
+    }
+    return this.read(operationId);
+  }
+
+  async create(body: CreateClusterBody): Promise<{ operation: Operation; cluster: Cluster | null }> {
+    const operation = await this.carryOut(await this.writeCreate(body));
+    return { operation, cluster: await this.#ports.store.getCluster(operation.clusterId) };
+  }
+
+  async delete(clusterId: string): Promise<Operation> {
+    return this.carryOut(await this.writeDelete(clusterId));
+  }
+
+  async read(operationId: string): Promise<Operation> {
+    const operation = await this.#ports.store.getOperation(operationId);
+    if (operation === null) throw new Error(`there is no operation ${operationId}`);
+    return operation;
+  }
+
+  async requestCancel(operation: Operation): Promise<void> {
+    const audit = auditOf(operation, new Date().toISOString());
+    await this.#ports.store.requestCancel(operation.id, audit, null);
+  }
+}
+
+function newOperation(kind: OperationKind, clusterId: string, at: string): Operation {
+  return {
+    id: newId("operation"),
+    clusterId,
+    kind,
+    state: "pending",
+    progress: 0,
+    steps: [],
+    cancelRequested: false,
+    startedBy: "test",
+    createdAt: at,
+    endedAt: null,
+  };
+}
+
+function auditOf(operation: Operation, at: string): AuditEntry {
+  return {
+    id: newId("audit"),
+    clusterId: operation.clusterId,
+    at,
+    action: operation.kind,
+    principal: "test",
+    role: "operator",
+    sourceAddress: "127.0.0.1",
+    requestId: newId("request"),
+    operationId: operation.id,
+    detail: "",
+  };
+}

@@ -1,0 +1,228 @@
+import "reflect-metadata";
+import { Pkcs10CertificateRequestGenerator } from "@peculiar/x509";
+import { type NodeCommands, type NodeVerb, nodeVerbs } from "../../layers/domain/node/index.ts";
+import type { CommandResult, MachineDriver, MachineSpec } from "../../local/machines/driver.ts";
+
+/** How a verb goes on a paper machine. `silent`: the command runs for ever. */
+export type VerbBehaviour =
+  | { readonly kind: "fails"; readonly code: string; readonly message: string }
+  | { readonly kind: "crashes"; readonly stderr: string }
+  | { readonly kind: "silent" };
+
+interface PaperMachine {
+  readonly spec: MachineSpec;
+  isRunning: boolean;
+  readonly volumes: Set<string>;
+  /** What the node program finished, by operation and step: asked again, it answers without doing it again. */
+  readonly finished: Map<string, unknown>;
+}
+
+interface PaperCluster {
+  readonly configured: Map<string, { readonly instanceId: string; readonly peers: readonly string[] }>;
+  hasDatabase: boolean;
+}
+
+/** Machines that boot at once and whose node program is a small model of the real one's promises. */
+export class PaperMachines implements MachineDriver {
+  readonly machines = new Map<string, PaperMachine>();
+  readonly volumes = new Set<string>();
+  /** `<verb> <node>` for everything that was really done, not only answered again. */
+  readonly done: string[] = [];
+  readonly behaviours = new Map<NodeVerb, VerbBehaviour>();
+  /** Instances that boot but whose agent never answers. */
+  isDeaf = false;
+  /** Set: no machine boots, for this reason. */
+  bootFailure: string | null = null;
+  readonly #clusters = new Map<string, PaperCluster>();
+
+  async boot(spec: MachineSpec): Promise<void> {
+    if (this.bootFailure !== null) throw new Error(this.bootFailure);
+    const machine = this.machines.get(spec.instanceId);
+    if (machine !== undefined) machine.isRunning = true;
+    else {
+      const fresh = {
+        spec,
+        isRunning: true,
+        volumes: new Set<string>(),
+        finished: new Map<string, unknown>(),
+      };
+      this.machines.set(spec.instanceId, fresh);
+    }
+  }
+
+  async stop(instanceId: string): Promise<void> {
+    const machine = this.machines.get(instanceId);
+    if (machine !== undefined) machine.isRunning = false;
+  }
+
+  kill(instanceId: string): Promise<void> {
+    return this.stop(instanceId);
+  }
+
+  async remove(instanceId: string): Promise<void> {
+    this.machines.delete(instanceId);
+  }
+
+  async isRunning(instanceId: string): Promise<boolean> {
+    return this.machines.get(instanceId)?.isRunning ?? false;
+  }
+
+  async exitStatus(): Promise<number | null> {
+    return null;
+  }
+
+  async execute(
+    instanceId: string,
+    command: Parameters<MachineDriver["execute"]>[1],
+  ): Promise<CommandResult> {
+    const machine = this.machines.get(instanceId);
+    if (machine?.isRunning !== true) throw new Error(`${instanceId} is not running`);
+    if (this.isDeaf) throw new Error(`${instanceId} takes no commands`);
+    const verb = command.environment["SSM_Verb"];
+    if (verb === undefined) return { exitCode: 0, stdout: "", stderr: "" };
+    return this.#runVerb(machine, verb as NodeVerb, command.environment);
+  }
+
+  async createVolume(volumeId: string): Promise<void> {
+    this.volumes.add(volumeId);
+  }
+  async resizeVolume(): Promise<void> {}
+  async removeVolume(volumeId: string): Promise<void> {
+    this.volumes.delete(volumeId);
+  }
+  async attachVolume(volumeId: string, instanceId: string): Promise<void> {
+    this.machines.get(instanceId)?.volumes.add(volumeId);
+  }
+  async detachVolume(volumeId: string, instanceId: string): Promise<void> {
+    this.machines.get(instanceId)?.volumes.delete(volumeId);
+  }
+  async applyIngress(): Promise<void> {}
+
+  async #runVerb(
+    machine: PaperMachine,
+    verb: NodeVerb,
+    environment: Readonly<Record<string, string>>,
+  ): Promise<CommandResult> {
+    const behaviour = this.behaviours.get(verb);
+    switch (behaviour?.kind) {
+      case "silent":
+        return new Promise<never>(() => undefined);
+      case "crashes":
+        return { exitCode: 137, stdout: "", stderr: behaviour.stderr };
+      case "fails":
+        return answer(1, { ok: false, error: { code: behaviour.code, message: behaviour.message } });
+      case undefined:
+        break;
+    }
+    const key = `${environment["SSM_Operation"]} ${environment["SSM_Step"]}`;
+    if (!machine.finished.has(key)) {
+      const input: unknown = JSON.parse(Buffer.from(environment["SSM_Input"] ?? "", "base64").toString());
+      try {
+        machine.finished.set(key, await this.#do(machine, verb, input));
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        return answer(1, { ok: false, error: { code: "refused", message } });
+      }
+    }
+    return answer(0, { ok: true, output: machine.finished.get(key) });
+  }
+
+  async #do(machine: PaperMachine, verb: NodeVerb, raw: unknown): Promise<unknown> {
+    switch (verb) {
+      case "prepare":
+        return this.#prepare(machine, nodeVerbs.prepare.input.parse(raw));
+      case "configure":
+        return this.#configure(machine, nodeVerbs.configure.input.parse(raw));
+      case "await-members":
+        return this.#awaitMembers(nodeVerbs["await-members"].input.parse(raw));
+      case "apply-database":
+        return this.#applyDatabase(machine, nodeVerbs["apply-database"].input.parse(raw));
+      case "verify":
+        return this.#verify(nodeVerbs.verify.input.parse(raw));
+      case "observe":
+        return { members: [], dcs: { quorum: true, members: [] } };
+    }
+  }
+
+  async #prepare(
+    machine: PaperMachine,
+    input: NodeCommands["prepare"]["input"],
+  ): Promise<NodeCommands["prepare"]["output"]> {
+    must(machine.volumes.has(input.volumeId), `volume ${input.volumeId} is not attached`);
+    must(machine.spec.interface.address === input.address, `the address is not ${input.address}`);
+    this.done.push(`prepare ${input.nodeId}`);
+    return { certificateRequest: await certificateRequest() };
+  }
+
+  #configure(
+    machine: PaperMachine,
+    input: NodeCommands["configure"]["input"],
+  ): NodeCommands["configure"]["output"] {
+    const peers = input.peers.map((peer) => peer.nodeId);
+    must(peers.includes(input.nodeId), "the node is not among its peers");
+    this.#cluster(input.clusterId).configured.set(input.nodeId, {
+      instanceId: machine.spec.instanceId,
+      peers,
+    });
+    this.done.push(`configure ${input.nodeId}`);
+    return { changed: ["patroni.yml"] };
+  }
+
+  #awaitMembers(input: NodeCommands["await-members"]["input"]): NodeCommands["await-members"]["output"] {
+    const { configured } = this.#cluster(input.clusterId);
+    must(configured.size === input.members, `${configured.size} of ${input.members} members run`);
+    this.done.push(`await-members ${input.nodeId}`);
+    /** The last node leads: whoever takes the first for the leader is found out. */
+    return { leader: [...configured.keys()].toSorted().at(-1) ?? "" };
+  }
+
+  #applyDatabase(
+    machine: PaperMachine,
+    input: NodeCommands["apply-database"]["input"],
+  ): NodeCommands["apply-database"]["output"] {
+    const cluster = this.#cluster(input.clusterId);
+    const leader = [...cluster.configured.keys()].toSorted().at(-1);
+    must(input.nodeId === leader, `${input.nodeId} is not the leader`);
+    must(
+      cluster.configured.get(input.nodeId)?.instanceId === machine.spec.instanceId,
+      "sent to another machine",
+    );
+    cluster.hasDatabase = true;
+    this.done.push(`apply-database ${input.nodeId}`);
+    return { extensions: input.extensions.map((name) => ({ name, version: "1.0" })) };
+  }
+
+  #verify(input: NodeCommands["verify"]["input"]): NodeCommands["verify"]["output"] {
+    must(this.#cluster(input.clusterId).hasDatabase, "there is no database");
+    this.done.push(`verify ${input.nodeId}`);
+    return {};
+  }
+
+  #cluster(clusterId: string): PaperCluster {
+    const known = this.#clusters.get(clusterId);
+    if (known !== undefined) return known;
+    const fresh: PaperCluster = { configured: new Map(), hasDatabase: false };
+    this.#clusters.set(clusterId, fresh);
+    return fresh;
+  }
+}
+
+function answer(exitCode: number, body: unknown): CommandResult {
+  return { exitCode, stdout: `${JSON.stringify(body)}\n`, stderr: "" };
+}
+
+function must(holds: boolean, otherwise: string): void {
+  if (!holds) throw new Error(otherwise);
+}
+
+/** As a node makes it: P-256, signed with its own key. */
+async function certificateRequest(): Promise<string> {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    name: "CN=whoever",
+    keys,
+    signingAlgorithm: algorithm,
+  });
+  return `${request.toString("pem")}\n`;
+}
