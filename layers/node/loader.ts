@@ -99,6 +99,8 @@ function runProgram(path: string, verb: string, input: Buffer): Promise<number> 
 
 async function main(): Promise<number> {
   await readEndpoints();
+  // Debian 13's Node.js is version 20; the SDK's complaint about it would be in the output of every command.
+  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
   const verb = variable("Verb");
   if (!verbPattern.test(verb)) throw new Error("SSM_Verb is not a verb");
   const input = Buffer.from(variable("Input"), "base64");

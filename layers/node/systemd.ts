@@ -1,3 +1,5 @@
+import { mkdir, readlink, rm, symlink } from "node:fs/promises";
+import { nodePaths } from "../domain/config/index.ts";
 import { run } from "./process.ts";
 
 /** A start that waits for others (etcd for its majority) is not waited for; see --no-block. */
@@ -11,9 +13,25 @@ export async function reloadUnits(): Promise<void> {
   await systemctl("daemon-reload");
 }
 
-/** Enabled units come back by themselves after a reboot. Takes effect with the next {@link reloadUnits}. */
+/**
+ * Enabled units come back by themselves after a reboot. Our units are all wanted by the same target, so this is one
+ * link; `systemctl enable` first asks Perl about each unit's script of old, which takes a quarter of a second.
+ */
 export async function enable(units: readonly string[]): Promise<void> {
-  await systemctl("enable", "--no-reload", "--quiet", ...units);
+  const wants = `${nodePaths.units}/multi-user.target.wants`;
+  await mkdir(wants, { recursive: true });
+  await Promise.all(units.map((unit) => ensureLink(`${wants}/${unit}`, `${nodePaths.units}/${unit}`)));
+}
+
+async function ensureLink(path: string, target: string): Promise<void> {
+  try {
+    await symlink(target, path);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    if ((await readlink(path)) === target) return;
+    await rm(path);
+    await symlink(target, path);
+  }
 }
 
 export async function startAndWait(unit: string): Promise<void> {
