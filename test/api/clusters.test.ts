@@ -232,6 +232,23 @@ describe("DELETE /v1/clusters/{clusterId}", () => {
     expect(await world.items()).toEqual(before);
   });
 
+  test("removes the record of a create that failed, also under deletionProtection", async () => {
+    const { cluster, operation } = await create("orders", { deletionProtection: true });
+    const { nodes } = (await world.store.getCluster(cluster.id)) ?? { nodes: [] };
+    await world.store.endOperation(operation.id, {
+      state: "failed",
+      endedAt: new Date().toISOString(),
+      cluster: { status: "failed", statusReason: "The create failed." },
+    });
+    expect(code(await world.call("DELETE", `/v1/clusters/${cluster.id}`))).toEqual([
+      409,
+      "deletion-protected",
+    ]);
+    for (const node of nodes) await world.store.removeNode(cluster.id, node.id);
+
+    expect((await world.call("DELETE", `/v1/clusters/${cluster.id}`)).status).toBe(202);
+  });
+
   test("takes If-Match: the present generation or any, and no other", async () => {
     const { cluster, operation } = await create();
     await end(operation.id);

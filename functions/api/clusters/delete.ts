@@ -43,7 +43,7 @@ export function deleteCluster(context: ApiContext): Route {
   return defineRoute(definition, async (call) => {
     const cluster = await findCluster(context, call.params.clusterId);
     checkIfMatch(call.ifMatch, cluster.generation);
-    if (cluster.spec.deletionProtection) {
+    if (cluster.spec.deletionProtection && hasSomethingToLose(cluster)) {
       throw new Problem(
         "deletion-protected",
         `Cluster ${cluster.id} ("${cluster.name}") has deletionProtection: it is not deleted as long as that is on.`,
@@ -128,6 +128,10 @@ async function findDelete(
   const operation = await findActive(context, cluster);
   return operation?.kind === "delete-cluster" ? { cluster, operation } : null;
 }
+
+/** A create that failed left nothing behind but its record, which protection must not keep for ever. */
+const hasSomethingToLose = (cluster: Cluster): boolean =>
+  cluster.status !== "failed" || cluster.nodes.length > 0;
 
 const isBusy = (error: unknown): boolean =>
   error instanceof Problem && error.code === "operation-in-progress";

@@ -91,7 +91,7 @@ export function operationToItem(operation: Operation): Item {
 export function itemToOperation(item: Item): Operation {
   const { steps: byName, stepOrder, ...rest } = operationItemSchema.parse(item);
   const steps = stepOrder.flatMap((name) => byName[name] ?? []);
-  return operationSchema.parse({ ...rest, steps, progress: progressOf(rest.state, steps) });
+  return { ...rest, steps, progress: progressOf(rest.state, steps) };
 }
 
 /** A marker as long as the operation has not ended: reconcilers read these few instead of all operations. */
