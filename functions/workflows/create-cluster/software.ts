@@ -34,7 +34,7 @@ export async function configure(
   const nodeCertificate = await signNodeCertificate(
     { certificate, privateKey },
     prepared.certificateRequest,
-    { nodeId, address },
+    { nodeId, addresses: cluster.nodes.map((one) => known(one.address, "address", one.id)) },
     new Date(),
   );
   await commands.run(target(scope, node, "configure", deadlines.configureSeconds), "configure", {

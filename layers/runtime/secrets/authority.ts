@@ -15,6 +15,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
+import { certificateNames } from "../../domain/cluster/certificate-names.ts";
 
 /** The CA of one cluster: it signs what its nodes show each other and to clients. */
 export interface Authority {
@@ -27,7 +28,8 @@ export interface Authority {
 /** Whom a node's certificate names. From our own records, never from the request. */
 export interface CertificateSubject {
   readonly nodeId: string;
-  readonly address: string;
+  /** Addresses of every node of the cluster: clients of one node are passed through to another. */
+  readonly addresses: readonly string[];
 }
 
 const keyAlgorithm = { name: "ECDSA", namedCurve: "P-256" } as const;
@@ -86,11 +88,12 @@ export async function signNodeCertificate(
   if (!(await asked.verify())) {
     throw new Error(`the certificate request of node ${subject.nodeId} is not signed with its own key`);
   }
+  const names = certificateNames(subject.nodeId, subject.addresses);
   const issuer = new X509Certificate(authority.certificate);
   const { privateKey, publicKey } = await keyPairOf(authority.privateKey);
   const certificate = await X509CertificateGenerator.create({
     serialNumber: newSerial(),
-    subject: `CN=${subject.nodeId}`,
+    subject: `CN=${names.commonName}`,
     issuer: issuer.subject,
     notBefore: new Date(now.getTime() - clockSkewMs),
     notAfter: new Date(now.getTime() + nodeCertificateDays * dayMs),
@@ -102,10 +105,8 @@ export async function signNodeCertificate(
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
       new SubjectAlternativeNameExtension([
-        { type: "ip", value: subject.address },
-        { type: "ip", value: "127.0.0.1" },
-        { type: "dns", value: "localhost" },
-        { type: "dns", value: subject.nodeId },
+        ...names.ip.map((value) => ({ type: "ip", value }) as const),
+        ...names.dns.map((value) => ({ type: "dns", value }) as const),
       ]),
       await SubjectKeyIdentifierExtension.create(asked.publicKey),
       await AuthorityKeyIdentifierExtension.create(publicKey),
