@@ -6,6 +6,8 @@ const unitTimeoutMs = 20_000;
 const workflowTimeoutMs = 240_000;
 /** A synth of every stage takes seconds; two cores may be busy with something else. */
 const infraTimeoutMs = 120_000;
+/** A machine boots in less than a second; some tests boot several, again and again. */
+const machineTimeoutMs = 60_000;
 /** Longest single promise on real machines: a cluster created, broken, healed and deleted on two busy cores. */
 const e2eTimeoutMs = 300_000;
 
@@ -35,6 +37,16 @@ export default defineConfig({
           include: ["test/infra/**/*.test.ts"],
           testTimeout: infraTimeoutMs,
           hookTimeout: infraTimeoutMs,
+        },
+      },
+      {
+        test: {
+          name: "machines",
+          include: ["test/machines/**/*.test.ts"],
+          testTimeout: machineTimeoutMs,
+          // The first one builds the node image where the cache has none.
+          hookTimeout: e2eTimeoutMs,
+          fileParallelism: false,
         },
       },
       {

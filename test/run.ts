@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
  */
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const kinds = ["lint", "types", "unit", "api", "workflows", "infra", "e2e"] as const;
+const kinds = ["lint", "types", "unit", "api", "workflows", "infra", "machines", "e2e"] as const;
 type Kind = (typeof kinds)[number];
 
 interface Count {
