@@ -4,6 +4,7 @@ import {
   DescribeSecurityGroupsCommand,
   DescribeVolumesCommand,
   EC2Client,
+  type EC2ClientConfig,
 } from "@aws-sdk/client-ec2";
 import { DescribeParametersCommand, SSMClient } from "@aws-sdk/client-ssm";
 import type { ClusterPorts } from "../../functions/workflows/ports.ts";
@@ -40,6 +41,8 @@ export interface Cloud extends AsyncDisposable {
   readonly ec2: Ec2Service;
   readonly faults: Faults;
   readonly documents: Documents;
+  /** For AWS clients of a test's own. */
+  readonly operator: EC2ClientConfig;
   /** What is there of any cluster, as the endpoints themselves list it. */
   leftovers(): Promise<string[]>;
 }
@@ -83,6 +86,7 @@ export async function openCloud(dynamodb: DynamoDB): Promise<Cloud> {
     ec2,
     faults: endpoints.faults,
     documents,
+    operator,
     leftovers: async () => [
       ...(await listed(clients)),
       ...(await dynamodb.scan(table)).flatMap((item) => claimOf(item)),

@@ -6,11 +6,12 @@ import {
   type Cluster,
   type CreateClusterBody,
   completeSpec,
+  executionName,
   layoutNodes,
   type Operation,
   type OperationKind,
 } from "../../layers/domain/index.ts";
-import type { AuditEntry } from "../../layers/ports/index.ts";
+import type { AuditEntry, ExecutionInput, Executions } from "../../layers/ports/index.ts";
 import { newId } from "../../layers/runtime/ids.ts";
 import { workflowHandler } from "../../layers/runtime/workflow.ts";
 import { type CheckpointInfo, DurableEngine } from "../../local/lambda/durable/engine.ts";
@@ -41,6 +42,7 @@ export class ControlPlane {
   readonly hooks: Hooks = {};
   readonly engine: DurableEngine;
   readonly #ports: ClusterPorts;
+  readonly #arns: string[] = [];
 
   /** @param ports the cloud's own, or ones that a test has put something before */
   constructor(cloud: Cloud, ports: ClusterPorts = cloud.ports) {
@@ -102,19 +104,43 @@ export class ControlPlane {
     return operation;
   }
 
-  /** Runs an operation's execution to its end and answers the operation as it is then. */
-  async carryOut(operation: Operation, recovery?: { attempt: number; reason: string }): Promise<Operation> {
-    const { id: operationId, clusterId, kind } = operation;
-    const input = { operationId, clusterId, ...(recovery === undefined ? {} : { recovery }) };
+  /** Executions as the reconciler sees them: what `LambdaExecutions` does over the wire. */
+  readonly executions: Executions = {
+    start: async (kind, input) => {
+      this.#arns.push(this.#start(kind, input));
+    },
+    find: async (kind, operationId, attempt) => {
+      const name = executionName(operationId, attempt);
+      const found = this.engine.list(kind).find((one) => one.name === name);
+      if (found === undefined) return { state: "absent" };
+      return found.status === "RUNNING"
+        ? { state: "running" }
+        : { state: "ended", outcome: found.status.toLowerCase() };
+    },
+  };
+
+  /** Resolves when everything that {@link executions} started has ended. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#arns.splice(0).map((arn) => this.engine.ended(arn)));
+  }
+
+  #start(kind: OperationKind, input: ExecutionInput): string {
     const { arn } = this.engine.start({
       functionName: kind,
       version: "1",
-      name: recovery === undefined ? operationId : `${operationId}-recovery-${recovery.attempt}`,
+      name: executionName(input.operationId, input.recovery?.attempt),
       payload: JSON.stringify(input),
       executionTimeoutSeconds,
       retentionDays,
     });
-    const ended = await this.engine.ended(arn);
+    return arn;
+  }
+
+  /** Runs an operation's execution to its end and answers the operation as it is then. */
+  async carryOut(operation: Operation, recovery?: { attempt: number; reason: string }): Promise<Operation> {
+    const { id: operationId, clusterId, kind } = operation;
+    const input = { operationId, clusterId, ...(recovery === undefined ? {} : { recovery }) };
+    const ended = await this.engine.ended(this.#start(kind, input));
     if (ended.status === "FAILED") {
       throw new Error(`the execution of ${kind} failed: ${JSON.stringify(ended.error)}`);
     }

@@ -1,5 +1,5 @@
 import type { DurableContext } from "@aws/durable-execution-sdk-js";
-import { endedStates, type OperationState } from "../../domain/operation/operation.ts";
+import { endedStates, type OperationState, type OperationStep } from "../../domain/operation/operation.ts";
 import { newId } from "../ids.ts";
 import { type Chapter, type Ending, stepsOf, type Workflow } from "./declaration.ts";
 import { type Failure, isPassing, sentenceOf } from "./failure.ts";
@@ -148,9 +148,7 @@ async function end<Ports extends WorkflowPorts>(
     async () => {
       const operation = await store.getOperation(scope.operationId);
       const steps = operation?.steps ?? [];
-      const left: Mark[] = steps
-        .filter((step) => step.state === "pending" && marks.every((mark) => mark.name !== step.name))
-        .map((step) => ({ name: step.name, state: "skipped", endedAt: null, detail: null }));
+      const left = steps.filter((step) => marks.every((mark) => mark.name !== step.name)).flatMap(leftOver);
       await Promise.all(
         [...marks, ...left].map((mark) => {
           const known = steps.find((step) => step.name === mark.name);
@@ -187,4 +185,23 @@ async function end<Ports extends WorkflowPorts>(
     patient,
   );
   return { state: ending.state };
+}
+
+/** Steps that nobody came to, and those that an execution was at when it was lost. */
+function leftOver(step: OperationStep): Mark[] {
+  const mark = { name: step.name, endedAt: null, detail: null };
+  switch (step.state) {
+    case "pending":
+      return [{ ...mark, state: "skipped" }];
+    case "running":
+      return [{ ...mark, state: "failed", detail: "It was lost with its execution." }];
+    case "undoing":
+      return [{ ...mark, state: "undo-failed" }];
+    case "succeeded":
+    case "failed":
+    case "undone":
+    case "undo-failed":
+    case "skipped":
+      return [];
+  }
 }
