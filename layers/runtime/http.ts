@@ -1,10 +1,10 @@
 export { z } from "@hono/zod-openapi";
-export { handle as lambdaHandler } from "hono/aws-lambda";
 export * from "./http/app.ts";
 export * from "./http/caller.ts";
 export type { DocsPage } from "./http/docs-page.ts";
 export * from "./http/document.ts";
 export * from "./http/entity-tag.ts";
+export * from "./http/lambda.ts";
 export * from "./http/named.ts";
 export * from "./http/parameters.ts";
 export * from "./http/route.ts";

@@ -153,6 +153,7 @@ describe("unknown places", () => {
     ["PATCH", `/v1/clusters/${newClusterId()}`, "GET, DELETE"],
     ["DELETE", "/v1/operations", "GET"],
     ["POST", "/healthz", "GET"],
+    ["TRACE", "/v1/operations", "GET"],
   ])("%s %s answers 405 with what is allowed", async (method, path, allow) => {
     const reply = await world.call(method, path);
 

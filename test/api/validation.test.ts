@@ -28,7 +28,7 @@ const mistakes: readonly [Record<string, unknown>, string, RegExp][] = [
   [{ members: true }, "/members", /not true/],
   [{ members: [] }, "/members", /not an array/],
   [{ instanceType: "x1.galactic" }, "/instanceType", /x1\.galactic/],
-  [{ instanceType: "" }, "/instanceType", /at least 1 characters/],
+  [{ instanceType: "" }, "/instanceType", /at least 1 character$/],
   [{ storage: 20 }, "/storage", /must be an object/],
   [{ storage: { sizeGiB: 0 } }, "/storage/sizeGiB", /at least 1/],
   [{ storage: { sizeGiB: 20_000 } }, "/storage/sizeGiB", /at most 16384/],

@@ -6,7 +6,7 @@ import { newId } from "../ids.ts";
 import { errorFields, type Log } from "../log.ts";
 import { readBody } from "./body.ts";
 import { authorize, type Caller, type RequestContext, readCaller, readRequestContext } from "./caller.ts";
-import { once, type RequestIdentity, type WrittenAnswer, write } from "./idempotency.ts";
+import { checkKey, once, type RequestIdentity, type WrittenAnswer, write } from "./idempotency.ts";
 import { problemBody } from "./problem-answer.ts";
 import type { Answer, Call, RawInput, Route } from "./route.ts";
 
@@ -101,10 +101,11 @@ async function serve(
   const run = (remember: Call["remember"]): Promise<Answer> =>
     handle(input, { caller, requestId: c.get("requestId"), ifMatch: c.req.header("if-match"), remember });
 
-  const key = c.req.header("idempotency-key");
+  const key = definition.isMutation ? c.req.header("idempotency-key") : undefined;
+  if (key !== undefined) checkKey(key);
   /** A dry run changes nothing that could happen twice. */
   const isDry = input.query["dryRun"]?.[0] === "true";
-  if (!definition.isMutation || key === undefined || isDry) return write(await run(() => null));
+  if (key === undefined || isDry) return write(await run(() => null));
   const { principal } = caller;
   const identity: RequestIdentity = {
     principal,

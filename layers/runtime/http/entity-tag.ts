@@ -1,6 +1,6 @@
 import { Problem } from "../../domain/problems.ts";
 
-const listPattern = /^\s*(?:\*|(?:W\/)?"[^"]*"(?:\s*,\s*(?:W\/)?"[^"]*")*)\s*$/;
+export const tagListPattern = /^\s*(?:\*|(?:W\/)?"[^"]*"(?:\s*,\s*(?:W\/)?"[^"]*")*)\s*$/;
 
 /** A cluster's ETag is the generation of its spec: a change of status alone does not make a caller decide anew. */
 export function entityTag(generation: number): string {
@@ -10,7 +10,7 @@ export function entityTag(generation: number): string {
 /** @throws {Problem} `precondition-failed` when the caller decided by another generation than the present one. */
 export function checkIfMatch(ifMatch: string | undefined, generation: number): void {
   if (ifMatch === undefined) return;
-  if (!listPattern.test(ifMatch)) {
+  if (!tagListPattern.test(ifMatch)) {
     throw new Problem("invalid-request", "The If-Match header is not valid.", {
       errors: [{ path: "If-Match", message: 'must be the ETag that a GET answered, in its quotes, or "*"' }],
     });

@@ -72,8 +72,10 @@ function mustBe(expected: string, value: unknown): string {
 }
 
 function sizeMessage(origin: string, bound: string, limit: number | bigint): string {
-  if (origin === "string") return `must have ${bound} ${limit} characters`;
-  if (origin === "array" || origin === "set") return `must have ${bound} ${limit} entries`;
+  const count = (one: string, many: string) =>
+    `must have ${bound} ${limit} ${Number(limit) === 1 ? one : many}`;
+  if (origin === "string") return count("character", "characters");
+  if (origin === "array" || origin === "set") return count("entry", "entries");
   return `must be ${bound} ${limit}`;
 }
 

@@ -5,8 +5,20 @@ import type { Answer } from "./route.ts";
 
 /** Longer than any client keeps trying; after it a key means nothing and can be used anew. */
 export const retentionHours = 24;
-const keyPattern = /^[\x21-\x7e]{1,128}$/;
-export const keyRule = "must be 1 to 128 printable ASCII characters without spaces";
+export const keyPattern = /^[\x21-\x7e]{1,128}$/;
+
+/** @throws {Problem} `invalid-request` naming the header */
+export function checkKey(key: string): void {
+  if (keyPattern.test(key)) return;
+  throw new Problem("invalid-request", "The Idempotency-Key is not valid.", {
+    errors: [
+      {
+        path: "Idempotency-Key",
+        message: "must be 1 to 128 printable ASCII characters without spaces",
+      },
+    ],
+  });
+}
 
 /** An answer as bytes. */
 export interface WrittenAnswer {
@@ -40,11 +52,6 @@ export async function once(
   identity: RequestIdentity,
   run: (remember: (answer: Answer) => IdempotencyRecord) => Promise<Answer>,
 ): Promise<WrittenAnswer> {
-  if (!keyPattern.test(key)) {
-    throw new Problem("invalid-request", "The Idempotency-Key is not valid.", {
-      errors: [{ path: "Idempotency-Key", message: keyRule }],
-    });
-  }
   const requestHash = hashOf(identity);
   const before = await records.readIdempotencyRecord(identity.principal, key);
   if (before !== null) return replay(before, requestHash);

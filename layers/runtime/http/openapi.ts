@@ -1,6 +1,7 @@
 import { OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import { type ProblemCode, problemKinds } from "../../domain/problems.ts";
-import { retentionHours } from "./idempotency.ts";
+import { tagListPattern } from "./entity-tag.ts";
+import { keyPattern, retentionHours } from "./idempotency.ts";
 import { named } from "./named.ts";
 import { noBody, type ResponseDefinition, type Route, type RouteDefinition } from "./route.ts";
 
@@ -123,7 +124,7 @@ function headersOf({ isMutation, isConditional }: RouteDefinition): z.ZodObject 
   return z.object({
     "Idempotency-Key": z
       .string()
-      .regex(/^[\x21-\x7e]{1,128}$/)
+      .regex(keyPattern)
       .optional()
       .meta({
         description: `Your own name for this call, good for ${retentionHours} hours. Dry runs ignore it.`,

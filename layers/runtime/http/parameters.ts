@@ -26,6 +26,7 @@ export const pageQuery = {
   cursor: z
     .string()
     .max(cursorCharactersMax)
+    .regex(/^[\w-]+$/, "must be the nextCursor of a page of the same list")
     .optional()
     .meta({ description: "`nextCursor` of the page before. Only the list that handed it out takes it." }),
 };
