@@ -58,8 +58,13 @@ export async function synthesize(inputs: SynthesisInputs): Promise<SynthesizedSt
   if (fresh) {
     await renew(inputs, key);
   }
-  const content = await readFile(path.join(inputs.outDirectory, "stage.json"), "utf8");
-  return { ...withAbsolutePaths(stageSchema.parse(JSON.parse(content)), inputs.outDirectory), fresh };
+  return { ...(await readStage(inputs.outDirectory)), fresh };
+}
+
+/** The stage that {@link synthesize} left in a directory, with absolute paths. */
+export async function readStage(outDirectory: string): Promise<z.infer<typeof stageSchema>> {
+  const content = await readFile(path.join(outDirectory, "stage.json"), "utf8");
+  return withAbsolutePaths(stageSchema.parse(JSON.parse(content)), outDirectory);
 }
 
 async function renew(inputs: SynthesisInputs, key: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { readStage } from "../../infra/build/synth.ts";
 import { deploy } from "../deploy/deploy.ts";
 import { startDynamoDb } from "../endpoints/dynamodb/server.ts";
 import { DynamoDbTables } from "../endpoints/dynamodb/tables.ts";
@@ -123,21 +124,19 @@ export async function startControlPlane(
   const gateway = gatewayAddress(cidr);
   await endpoints.listen({ host: gateway, port: ports.aws });
   onProgress("deploying the stage");
-  const deployment = await deploy(
-    prepared.stageDirectory,
-    {
-      documents,
-      ec2,
-      ssm,
-      lambda,
-      objects,
-      tables: new DynamoDbTables({ endpoint: addresses.dynamoDb, region }),
-      region,
-      account,
-      assetDirectory: paths.assets,
-    },
-    onProgress,
-  );
+  const { stacks } = await readStage(prepared.stageDirectory);
+  const deployment = await deploy(stacks, {
+    documents,
+    ec2,
+    ssm,
+    lambda,
+    objects,
+    tables: new DynamoDbTables({ endpoint: addresses.dynamoDb, region }),
+    region,
+    account,
+    zones: zonesOf(region),
+    assetDirectory: paths.assets,
+  });
   const metadata = new MetadataServer({
     region,
     account,
