@@ -197,6 +197,38 @@ describe("an operation's start", () => {
   });
 });
 
+test("an operation's start names the steps to come, once", async () => {
+  await store.markOperationRunning(creating.id, ["volumes", "instances"]);
+  await store.updateStep(creating.id, step("volumes", { state: "succeeded" }));
+  await store.markOperationRunning(creating.id, ["volumes", "instances"]);
+
+  const read = await store.getOperation(creating.id);
+  expect(read?.steps.map(({ name, state }) => [name, state])).toEqual([
+    ["volumes", "succeeded"],
+    ["instances", "pending"],
+  ]);
+  expect(read?.progress).toBe(0.5);
+});
+
+test("an operation's end gives its cluster a status, and only while it holds the cluster", async () => {
+  const failed = { status: "failed", statusReason: "No zone has room." } as const;
+  await store.endOperation(creating.id, {
+    state: "failed",
+    endedAt: new Date().toISOString(),
+    cluster: failed,
+  });
+  expect(await store.getCluster(cluster.id)).toMatchObject({ ...failed, activeOperationId: null });
+
+  const second = startOf();
+  await store.startOperation(second, deleting);
+  await store.endOperation(creating.id, {
+    state: "failed",
+    endedAt: new Date().toISOString(),
+    cluster: failed,
+  });
+  expect(await store.getCluster(cluster.id)).toMatchObject(deleting);
+});
+
 describe("cancelling", () => {
   test("sets the flag, leaves a trace and remembers the answer", async () => {
     const audit = makeAudit(cluster.id, { action: "cancel-operation" });

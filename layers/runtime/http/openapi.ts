@@ -131,7 +131,7 @@ function headersOf({ isMutation, isConditional }: RouteDefinition): z.ZodObject 
       }),
     ...(isConditional === true
       ? {
-          "If-Match": z.string().optional().meta({
+          "If-Match": z.string().regex(tagListPattern).optional().meta({
             description: "The `ETag` by which you decided: at another generation the call is refused.",
           }),
         }
