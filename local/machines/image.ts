@@ -111,13 +111,14 @@ async function ensureDirectory(
   const unfinished = join(images, `filling-${process.pid}-${name}`);
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { mode: 0o755 });
-  await fill(unfinished);
   try {
+    await fill(unfinished);
     await rename(unfinished, directory);
   } catch (error) {
-    // Another environment was faster, with the same content.
-    await rm(unfinished, { recursive: true, force: true });
+    // Another environment may have been faster, with the same content.
     if (!existsSync(directory)) throw error;
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
   }
 }
 
