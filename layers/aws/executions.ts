@@ -46,10 +46,12 @@ export class LambdaExecutions implements Executions {
         DurableExecutionName: executionName(operationId, attempt),
       }),
     );
-    const statuses = (answer.DurableExecutions ?? []).map((one) => one.Status);
-    const status = statuses.find((one) => one === "RUNNING") ?? statuses[0];
-    if (status === undefined) return { state: "absent" };
-    return status === "RUNNING" ? { state: "running" } : { state: "ended", outcome: status.toLowerCase() };
+    const found = answer.DurableExecutions ?? [];
+    const execution = found.find((one) => one.Status === "RUNNING") ?? found[0];
+    if (execution?.Status === undefined) return { state: "absent" };
+    if (execution.Status === "RUNNING") return { state: "running" };
+    const endedAt = execution.EndTimestamp ?? execution.StartTimestamp ?? new Date();
+    return { state: "ended", outcome: execution.Status.toLowerCase(), endedAt };
   };
 
   #alias(kind: OperationKind): string {

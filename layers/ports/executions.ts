@@ -15,7 +15,7 @@ export interface ExecutionInput {
 export type ExecutionState =
   | { readonly state: "absent" }
   | { readonly state: "running" }
-  | { readonly state: "ended"; readonly outcome: string };
+  | { readonly state: "ended"; readonly outcome: string; readonly endedAt: Date };
 
 export interface Executions {
   /**

@@ -15,10 +15,11 @@ afterAll(async () => {
   await dynamodb[Symbol.asyncDispose]();
 });
 
-const minuteMs = 60_000;
+const soonMs = 40_000;
+const laterMs = 90_000;
 
 /** One run of the reconciler, so long after now, and the end of whatever it started. */
-async function reconcile(cloud: Cloud, plane: ControlPlane, laterMs = minuteMs): Promise<readonly string[]> {
+async function reconcile(cloud: Cloud, plane: ControlPlane, afterMs = laterMs): Promise<readonly string[]> {
   const started: string[] = [];
   const executions: Executions = {
     ...plane.executions,
@@ -30,7 +31,7 @@ async function reconcile(cloud: Cloud, plane: ControlPlane, laterMs = minuteMs):
   await reconcileStuckOperations({
     store: cloud.ports.store,
     executions,
-    now: () => new Date(Date.now() + laterMs),
+    now: () => new Date(Date.now() + afterMs),
     log: () => undefined,
   });
   await plane.settled();
@@ -82,12 +83,11 @@ test.each([1, 6, 12, 20, 30])(
   async (number) => {
     await using cloud = await openCloud(dynamodb);
     const plane = new ControlPlane(cloud);
-    plane.hooks.afterCheckpoint = (info) => {
-      if (info.number === number) plane.engine.stop(info.executionArn, null);
-    };
+    stopAt(plane, number);
     const operation = await plane.writeCreate({ name: "orders", members: 2 });
     await plane.carryOut(operation);
     expect((await plane.read(operation.id)).endedAt).toBeNull();
+    expect(await reconcile(cloud, plane, soonMs)).toEqual([]);
     expect(await reconcile(cloud, plane)).toEqual(["create-cluster recovery 1"]);
     expectUnwound(await plane.read(operation.id), {
       state: "failed",

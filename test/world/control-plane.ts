@@ -115,7 +115,7 @@ export class ControlPlane {
       if (found === undefined) return { state: "absent" };
       return found.status === "RUNNING"
         ? { state: "running" }
-        : { state: "ended", outcome: found.status.toLowerCase() };
+        : { state: "ended", outcome: found.status.toLowerCase(), endedAt: new Date(found.endedAt ?? 0) };
     },
   };
 

@@ -13,6 +13,11 @@ export interface ReconcilerWorld {
 const ageMsMin = 30_000;
 /** Longer than any execution may run: an operation that old and without a known execution has none. */
 const executionAgeMsMax = 7 * 60 * 60 * 1000;
+/**
+ * An execution that was stopped leaves its last invocation at work on one act, which asks for what it makes within
+ * seconds: whoever unwinds earlier could miss that.
+ */
+const quietMsMin = 60_000;
 /** Executions that take a lost one's place. After as many the operation ends with what is known. */
 const recoveriesMax = 5;
 
@@ -34,6 +39,7 @@ async function reconcile(world: ReconcilerWorld, operation: Operation): Promise<
   const { attempt, execution } = await lastExecution(world, operation);
   if (execution.state === "running") return;
   if (execution.state === "absent") return startAgain(world, operation, ageMs);
+  if (world.now().getTime() - execution.endedAt.getTime() < quietMsMin) return;
   /** It may have ended its operation between our two reads. */
   if (await hasEnded(world, operation.id)) return;
   if (attempt >= recoveriesMax) return giveUp(world, operation, execution.outcome);
