@@ -1,0 +1,79 @@
+import { expect, test } from "vitest";
+import {
+  completeSpec,
+  layoutNodes,
+  securityRules,
+  synchronousStandbys,
+  zonesToTry,
+} from "../../../layers/domain/index.ts";
+
+const defaults = { instanceType: "t4g.medium", deletionProtection: false };
+const specOf = (body: Omit<Parameters<typeof completeSpec>[0], "name">) =>
+  completeSpec({ name: "orders", ...body }, defaults);
+const ids = (count: number): string[] => Array.from({ length: count }, (_, index) => `nod_${index}`);
+const zones = ["a", "b", "c"];
+
+test("nodes take the zones in turn", () => {
+  const nodes = layoutNodes(specOf({ members: 5 }), zones, ids(5));
+  expect(nodes.map((node) => node.zone)).toEqual(["a", "b", "c", "a", "b"]);
+});
+
+test("etcd runs on the first nodes, PostgreSQL and HAProxy on all", () => {
+  const nodes = layoutNodes(specOf({ members: 4 }), zones, ids(4));
+  const runs = (service: "etcd" | "postgres" | "haproxy" | "pgbouncer") =>
+    nodes.map((node) => node.services.includes(service));
+  expect(runs("etcd")).toEqual([true, true, true, false]);
+  expect(runs("postgres")).toEqual([true, true, true, true]);
+  expect(runs("haproxy")).toEqual([true, true, true, true]);
+  expect(runs("pgbouncer")).toEqual([true, true, true, true]);
+});
+
+test("PgBouncer runs nowhere, and its port is closed, where the pooler is off", () => {
+  const spec = specOf({ members: 1, pooler: { enabled: false } });
+  expect(layoutNodes(spec, zones, ids(1))[0]?.services).toEqual(["postgres", "etcd", "haproxy"]);
+  expect(
+    securityRules(spec, { defaultClientCidrs: ["10.0.0.0/8"] }).map((rule) => rule.fromPort),
+  ).not.toContain(6432);
+});
+
+test("a layout needs one id per member and a zone", () => {
+  expect(() => layoutNodes(specOf({ members: 3 }), zones, ids(2))).toThrow(/3 members/);
+  expect(() => layoutNodes(specOf({ members: 1 }), [], ids(1))).toThrow(/no zone/);
+});
+
+test("clients reach the proxy and the pooler, and nothing else", () => {
+  const rules = securityRules(specOf({}), { defaultClientCidrs: ["10.0.0.0/8"] });
+  const ofClients = rules.filter((rule) => rule.source !== "self");
+  expect(ofClients.map(({ fromPort, toPort, source }) => ({ fromPort, toPort, source }))).toEqual([
+    { fromPort: 5000, toPort: 5002, source: { cidr: "10.0.0.0/8" } },
+    { fromPort: 6432, toPort: 6432, source: { cidr: "10.0.0.0/8" } },
+  ]);
+});
+
+test("access.cidrs take the place of the environment's, each once", () => {
+  const spec = specOf({ access: { cidrs: ["192.0.2.0/24", "192.0.2.0/24"] } });
+  const rules = securityRules(spec, { defaultClientCidrs: ["10.0.0.0/8"] });
+  const cidrs = rules.flatMap((rule) => (rule.source === "self" ? [] : [rule.source.cidr]));
+  expect(cidrs).toEqual(["192.0.2.0/24", "192.0.2.0/24"]);
+  expect(rules.filter((rule) => rule.source !== "self")).toHaveLength(2);
+});
+
+test("nodes reach each other's PostgreSQL, Patroni and etcd", () => {
+  const rules = securityRules(specOf({}), { defaultClientCidrs: [] });
+  const open = (port: number) =>
+    rules.some((rule) => rule.source === "self" && rule.fromPort <= port && port <= rule.toPort);
+  expect([5432, 8008, 2379, 2380, 5000, 5001, 5002, 6432].every(open)).toBe(true);
+  expect(open(22)).toBe(false);
+});
+
+test("a node whose zone is full tries the others in turn, and goes on where it was", () => {
+  expect(zonesToTry(zones, "b", "b")).toEqual(["b", "c", "a"]);
+  expect(zonesToTry(zones, "b", "c")).toEqual(["c", "a"]);
+  expect(zonesToTry(zones, "b", "a")).toEqual(["a"]);
+});
+
+test("only asynchronous clusters and single members do without a synchronous standby", () => {
+  expect(synchronousStandbys(specOf({ members: 3 }))).toBe(1);
+  expect(synchronousStandbys(specOf({ members: 3, durability: "async" }))).toBe(0);
+  expect(synchronousStandbys(specOf({ members: 1 }))).toBe(0);
+});
