@@ -14,7 +14,11 @@ import { ObjectStore } from "../endpoints/s3/store.ts";
 import { EndpointServer } from "../endpoints/server.ts";
 import { SsmService } from "../endpoints/ssm/service.ts";
 import { StsService } from "../endpoints/sts.ts";
-import { writeAwsVariables, writeEnvironmentFile } from "../environment/client-files.ts";
+import {
+  writeAdministrationToken,
+  writeAwsVariables,
+  writeEnvironmentFile,
+} from "../environment/client-files.ts";
 import type { EnvironmentPaths } from "../environment/paths.ts";
 import { addressesOf, type EnvironmentSettings, tokenAudience } from "../environment/settings.ts";
 import { HttpApi } from "../gateway/http-api.ts";
@@ -172,6 +176,7 @@ export async function startControlPlane(
   });
   await api.listen({ host: "127.0.0.1", port: ports.api });
   await writeAwsVariables(paths, settings, identities.operator());
+  await writeAdministrationToken(paths, identities.adminToken());
   await announce();
   log.line("serving", { api: addresses.api });
 

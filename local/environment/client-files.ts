@@ -34,3 +34,8 @@ export async function writeAwsVariables(
   const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
   await writeAtomically(paths.awsVariables, lines.join(""), ownerOnly);
 }
+
+/** For tests that want an endpoint to fail, or to see what was called. */
+export async function writeAdministrationToken(paths: EnvironmentPaths, token: string): Promise<void> {
+  await writeAtomically(paths.administrationToken, `${token}\n`, ownerOnly);
+}

@@ -11,6 +11,8 @@ export interface EnvironmentPaths {
   /** For AWS clients. */
   readonly awsVariables: string;
   readonly token: string;
+  /** Bearer token of the endpoints' own administration paths: faults and recorded calls. */
+  readonly administrationToken: string;
   readonly keys: { readonly identities: string; readonly vault: string; readonly tokens: string };
   readonly documents: string;
   readonly dynamoDb: string;
@@ -36,6 +38,7 @@ export function environmentPaths(variables: Readonly<Record<string, string | und
     environmentFile: join(state, "environment.json"),
     awsVariables: join(state, "aws.env"),
     token: join(state, "token"),
+    administrationToken: join(keys, "administration-token"),
     keys: {
       identities: join(keys, "identities"),
       vault: join(keys, "vault"),
