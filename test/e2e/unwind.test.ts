@@ -20,13 +20,13 @@ describe("a create that fails leaves nothing behind and says why", () => {
       service: "ec2",
       action: "RunInstances",
       times: 1000,
-      effect: { kind: "error", code: "InsufficientInstanceCapacity" },
+      effect: { kind: "error", code: "InsufficientInstanceCapacity", statusCode: 500 },
     });
 
     const { cluster, ended } = await failingCreate("no-capacity");
 
     expect(ended.state).toBe("failed");
-    expect(ended.error?.message).toMatch(/capacity/);
+    expect(ended.error?.message).toMatch(/no zone has room/);
     expect(await leftovers(environment, cluster.id)).toEqual({});
     const again = await api.call("POST", "/v1/clusters?dryRun=true", { body: { name: "no-capacity" } });
     expect(again.status).toBe(200);
@@ -56,20 +56,18 @@ describe("a create that fails leaves nothing behind and says why", () => {
   });
 });
 
-test("a zone without capacity is made up for by the others", async () => {
-  const zone = "local-1b";
+test("a zone without capacity is made up for by another", async () => {
   await addFault(environment, {
     service: "ec2",
     action: "RunInstances",
-    inputContains: zone,
-    times: 1000,
-    effect: { kind: "error", code: "InsufficientInstanceCapacity" },
+    times: 1,
+    effect: { kind: "error", code: "InsufficientInstanceCapacity", statusCode: 500 },
   });
   let cluster: Cluster | undefined;
   try {
     cluster = await api.createAvailable({ name: "two-zones", members: 3, storage: { sizeGiB: 1 } });
     expect(cluster.nodes).toHaveLength(3);
-    expect(cluster.nodes.map((node) => node.zone)).not.toContain(zone);
+    expect(new Set(cluster.nodes.map((node) => node.zone)).size).toBe(2);
   } finally {
     await clearFaults(environment);
     if (cluster !== undefined) await api.remove(cluster.id);

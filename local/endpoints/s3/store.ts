@@ -15,6 +15,8 @@ export interface ObjectStoreOptions {
 
 const entry = join(import.meta.dirname, "store-main.ts");
 const startTimeoutMs = 20_000;
+/** All buckets of the store are ours: the one that exists is the one that is wanted. */
+const bucketExists = 409;
 /** Large enough for a node's parallel archive pushes. */
 const socketsMax = 64;
 
@@ -70,7 +72,9 @@ export class ObjectStore {
 
   /** `AWS::S3::Bucket` and the bucket of the deployment's assets. */
   async ensureBucket(bucket: string): Promise<void> {
-    await this.#expect(await this.send({ method: "PUT", path: `/${bucket}`, headers: {}, body: null }));
+    const answer = await this.send({ method: "PUT", path: `/${bucket}`, headers: {}, body: null });
+    if (answer.statusCode === bucketExists) answer.resume();
+    else await this.#expect(answer);
   }
 
   /** Puts a file as an object: an asset of the deployment. */

@@ -16,7 +16,8 @@ export interface MachineProcess {
 async function readProcess(pid: number, address: string): Promise<MachineProcess | undefined> {
   try {
     const routes = await readFile(`/proc/${pid}/net/fib_trie`, "utf8");
-    if (!routes.includes(`|-- ${address}\n           /32 host LOCAL`)) return undefined;
+    const own = routes.matchAll(/\|-- ([\d.]+)\n\s+\/32 host LOCAL/g);
+    if (![...own].some((match) => match[1] === address)) return undefined;
     const [cmdline, status] = await Promise.all([
       readFile(`/proc/${pid}/cmdline`, "utf8"),
       readFile(`/proc/${pid}/status`, "utf8"),
