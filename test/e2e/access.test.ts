@@ -1,0 +1,55 @@
+import { connect } from "node:net";
+import { type Cluster, nodePorts } from "@pgherd/layers/domain";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { api } from "./support/world.ts";
+
+/** Loopback and bridges answer in microseconds; a dropped packet never does. */
+const connectTimeoutMs = 1_500;
+
+function reaches(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: connectTimeoutMs });
+    const end = (reached: boolean) => {
+      socket.destroy();
+      resolve(reached);
+    };
+    socket.once("connect", () => end(true));
+    socket.once("timeout", () => end(false));
+    socket.once("error", () => end(false));
+  });
+}
+
+describe("access.cidrs", () => {
+  let closed: Cluster;
+
+  beforeAll(async () => {
+    closed = await api.createAvailable({
+      name: "not-for-us",
+      members: 1,
+      storage: { sizeGiB: 1 },
+      access: { cidrs: ["203.0.113.0/24"] },
+    });
+  });
+
+  afterAll(async () => {
+    await api.remove(closed.id);
+  });
+
+  test("keeps everyone out whom it does not name, from every port", async () => {
+    for (const port of Object.values(nodePorts))
+      expect([port, await reaches(closed.nodes[0]?.address ?? "", port)]).toEqual([port, false]);
+  });
+
+  test("without it the environment's own clients reach the client ports, and nothing else", async () => {
+    const list = await api.get<{ items: Cluster[] }>("/v1/clusters");
+    const address = list.body.items.find((item) => item.name === "demo")?.nodes[0]?.address ?? "";
+    const open: number[] = [];
+    for (const port of Object.values(nodePorts)) if (await reaches(address, port)) open.push(port);
+    expect(open.toSorted()).toEqual([
+      nodePorts.readWrite,
+      nodePorts.readOnly,
+      nodePorts.any,
+      nodePorts.pooled,
+    ]);
+  });
+});
