@@ -11,6 +11,8 @@ shift 4
 reboot_status=133
 
 echo $$ >"$cgroup/keeper/cgroup.procs" || exit 1
+# The control plane goes before its machines, which would inherit its priority.
+renice -n 0 -p $$ >/dev/null || exit 1
 mount -t overlay overlay \
   -o "lowerdir=$lower,upperdir=$directory/upper,workdir=$directory/work" "$directory/root" || exit 1
 
