@@ -8,6 +8,8 @@
 # Lines that begin with `@` tell the progress: `@ <percent> <what is happening>`.
 set -eu
 umask 022
+# A directory of the host, which packages would look for inside of the root that they are installed in.
+unset TMPDIR
 recipe=$1 images=$2 name=$3 suite=$4
 shift 4
 

@@ -1,5 +1,7 @@
+import { ulid } from "ulid";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createClusterWorkflow } from "../../functions/workflows/create-cluster.ts";
+import { prefixed } from "../../layers/domain/ids.ts";
 import { stepsOf } from "../../layers/runtime/workflow.ts";
 import type { FaultRule } from "../../local/endpoints/faults.ts";
 import { type Cloud, openCloud, zones } from "../world/cloud.ts";
@@ -65,7 +67,7 @@ test("every step of a create that ended, done again, changes nothing", async () 
     {
       operation: {
         ...operation,
-        id: `${operation.id.slice(0, -1)}Z`,
+        id: prefixed("operation", ulid()),
         state: "pending",
         endedAt: null,
         steps: [],
