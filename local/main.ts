@@ -3,7 +3,7 @@ import { psql } from "./commands/psql.ts";
 import { start } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
 import { destroy, stop } from "./commands/stop.ts";
-import { print, UserError } from "./commands/terminal.ts";
+import { describeFailure, print, UserError } from "./commands/terminal.ts";
 import { token } from "./commands/token.ts";
 import { environmentPaths } from "./environment/paths.ts";
 import { type EnvironmentSettings, readSettings } from "./environment/settings.ts";
@@ -56,8 +56,7 @@ async function run(command: string | undefined, args: readonly string[]): Promis
 
 const [command, ...args] = process.argv.slice(2);
 run(args.includes("--help") && command !== "psql" ? "help" : command, args).catch((error: unknown) => {
-  const text =
-    error instanceof UserError ? error.message : error instanceof Error ? error.stack : String(error);
-  process.stderr.write(`${text}\n`);
-  process.exitCode = 1;
+  process.stderr.write(`pgherd: ${describeFailure(error)}\n`);
+  // What else is under way must not keep the reader waiting: everything that a command does can be repeated.
+  process.exit(1);
 });

@@ -26,7 +26,7 @@ export class ApiClient {
     headers: Record<string, string> = {},
   ): Promise<T> {
     const token = (await readFile(this.#tokenFile, "utf8")).trim();
-    const response = await fetch(`${this.#base}${path}`, {
+    const response = await this.#fetch(path, {
       method,
       headers: {
         authorization: `Bearer ${token}`,
@@ -40,6 +40,16 @@ export class ApiClient {
     if (!response.ok)
       throw new UserError(`${method} ${path}: ${answer.detail ?? answer.code ?? response.status}`);
     return answer;
+  }
+
+  async #fetch(path: string, init: RequestInit): Promise<Response> {
+    try {
+      return await fetch(`${this.#base}${path}`, init);
+    } catch (error) {
+      throw new UserError(`the API does not answer at ${this.#base}: npm start brings it up`, {
+        cause: error,
+      });
+    }
   }
 
   async clusters(): Promise<readonly Cluster[]> {

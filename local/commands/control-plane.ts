@@ -1,12 +1,15 @@
 import { spawn } from "node:child_process";
-import { openSync } from "node:fs";
+import { openSync, statSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { ControlPlaneMessage } from "../control-plane/main.ts";
-import { readIfThere } from "../environment/files.ts";
+import { answersHttp } from "../endpoints/child-program.ts";
+import { writeEnvironmentFile } from "../environment/client-files.ts";
+import { readIfThere, writeAtomically } from "../environment/files.ts";
 import type { EnvironmentPaths } from "../environment/paths.ts";
-import { endProcess, isOurs } from "../environment/processes.ts";
+import { endProcess, findProcesses } from "../environment/processes.ts";
+import { addressesOf, type EnvironmentSettings } from "../environment/settings.ts";
 import { UserError } from "./terminal.ts";
 
 const program = join(import.meta.dirname, "..", "control-plane", "main.ts");
@@ -16,25 +19,44 @@ const programWord = "local/control-plane/main.ts";
 const startTimeoutMs = 180_000;
 /** Functions get the time to end what they are at; operations go on after the next start. */
 const stopGraceMs = 15_000;
+/** What Node.js itself prints is a stack now and then; beyond this the file begins anew. */
+const outputBytesMax = 5 * 1024 * 1024;
 
-const environmentFileSchema = z.object({ pids: z.object({ controlPlane: z.number() }).loose() });
+const environmentFileSchema = z.object({ pids: z.object({ controlPlane: z.number().optional() }).loose() });
+
+/** Control planes of this state directory, also one that has not begun to serve or hangs. */
+function controlPlanes(paths: EnvironmentPaths): Promise<number[]> {
+  return findProcesses(programWord, "PGHERD_STATE_DIR", paths.state);
+}
 
 /** The process id of the control plane that serves now; null when there is none. */
-export async function runningControlPlane(paths: EnvironmentPaths): Promise<number | null> {
+export async function runningControlPlane(
+  paths: EnvironmentPaths,
+  settings: EnvironmentSettings,
+): Promise<number | null> {
   const text = await readIfThere(paths.environmentFile);
   if (text === null) return null;
-  const { pids } = environmentFileSchema.parse(JSON.parse(text));
-  return (await isOurs(pids.controlPlane, programWord)) ? pids.controlPlane : null;
+  const pid = environmentFileSchema.parse(JSON.parse(text)).pids.controlPlane;
+  if (pid === undefined || !(await controlPlanes(paths)).includes(pid)) return null;
+  return (await answersHttp(`${addressesOf(settings).api}/healthz`)) ? pid : null;
+}
+
+/** What the control plane that serves was started with; null when that is not known. */
+export function readServing(paths: EnvironmentPaths): Promise<string | null> {
+  return readIfThere(paths.serving);
 }
 
 /** Starts the control plane in the background and returns when it serves. */
 export async function launchControlPlane(
   paths: EnvironmentPaths,
   prepared: { imagePath: string; dynamoDbLibraries: string; stageDirectory: string },
+  version: string,
   onProgress: (line: string) => void,
 ): Promise<void> {
   await mkdir(paths.logs, { recursive: true, mode: 0o700 });
-  const output = openSync(join(paths.logs, "control-plane.out"), "a", 0o600);
+  const outputFile = join(paths.logs, "control-plane.out");
+  const full = (statSync(outputFile, { throwIfNoEntry: false })?.size ?? 0) > outputBytesMax;
+  const output = openSync(outputFile, full ? "w" : "a", 0o600);
   const child = spawn(
     process.execPath,
     ["--disable-warning=ExperimentalWarning", program, JSON.stringify(prepared)],
@@ -79,6 +101,7 @@ export async function launchControlPlane(
   child.removeAllListeners("exit");
   if (child.connected) child.disconnect();
   child.unref();
+  await writeAtomically(paths.serving, version, 0o600);
 }
 
 function whereToLook(paths: EnvironmentPaths): string {
@@ -90,7 +113,12 @@ export function askForRepair(pid: number): void {
   process.kill(pid, "SIGHUP");
 }
 
-export async function stopControlPlane(paths: EnvironmentPaths): Promise<void> {
-  const pid = await runningControlPlane(paths);
-  if (pid !== null) await endProcess(pid, programWord, stopGraceMs);
+/** Ends every control plane of the state directory, whatever state it is in. */
+export async function stopControlPlane(
+  paths: EnvironmentPaths,
+  settings: EnvironmentSettings,
+): Promise<void> {
+  for (const pid of await controlPlanes(paths)) await endProcess(pid, programWord, stopGraceMs);
+  // Numbers of processes that have ended are given to others.
+  if ((await readIfThere(paths.environmentFile)) !== null) await writeEnvironmentFile(paths, settings, {});
 }

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { EnvironmentPaths } from "../environment/paths.ts";
@@ -8,6 +9,7 @@ const linesShown = "200";
 
 /** `npm run logs -- [name …] [-f]`: the last lines of the control plane's and the functions' logs. */
 export async function logs(paths: EnvironmentPaths, args: readonly string[]): Promise<void> {
+  if (!existsSync(paths.logs)) throw new UserError("there are no logs yet: npm start makes them");
   const entries = await readdir(paths.logs, { recursive: true, withFileTypes: true });
   const files = entries
     .filter((entry) => entry.isFile())

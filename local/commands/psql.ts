@@ -17,7 +17,8 @@ export async function psql(
   const api = new ApiClient(paths, settings);
   const cluster = named === null ? await onlyCluster(api) : await api.clusterNamed(named);
   const uri = await connectionString(paths, api, cluster, user);
-  const child = spawn("psql", [...(named === null ? rest : rest.slice(1)), uri], { stdio: "inherit" });
+  // First, so that an option of the reader's can name another database.
+  const child = spawn("psql", ["-d", uri, ...(named === null ? rest : rest.slice(1))], { stdio: "inherit" });
   process.exitCode = await new Promise<number>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code) => resolve(code ?? 1));

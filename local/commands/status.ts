@@ -12,7 +12,7 @@ export async function status(paths: EnvironmentPaths, settings: EnvironmentSetti
     bridge: settings.bridge,
     cidr: settings.cidr,
   });
-  const pid = await runningControlPlane(paths);
+  const pid = await runningControlPlane(paths, settings);
   print(`environment    ${paths.state}`);
   if (pid === null) {
     print("control plane  down: npm start brings it up");

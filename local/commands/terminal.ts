@@ -1,8 +1,18 @@
+import { ProgramError } from "../machines/program.ts";
+
 /** What commands print: progress to people, answers to scripts. */
 
 /** A failure that the reader can do something about: printed as it is, without a stack. */
 export class UserError extends Error {
   override readonly name = "UserError";
+}
+
+/** What we throw says what is wrong and what to do; anything else is a defect, and its stack finds it. */
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof UserError) return error.message;
+  const expected = Object.getPrototypeOf(error) === Error.prototype || error instanceof ProgramError;
+  return expected ? error.message : (error.stack ?? error.message);
 }
 
 const startedAt = performance.now();

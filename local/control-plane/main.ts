@@ -31,6 +31,9 @@ async function main(): Promise<void> {
   const settings = await readSettings(paths);
   if (settings === null) throw new Error(`there is no environment in ${paths.state}`);
   const prepared = argumentSchema.parse(JSON.parse(process.argv[2] ?? "{}"));
+  // Interrupted before it was ready: the next start begins anew, and must not meet half a control plane.
+  const abandoned = () => process.exit(1);
+  process.once("disconnect", abandoned);
   const controlPlane = await startControlPlane({ paths, settings, ...prepared }, (line) =>
     tell({ kind: "progress", line }),
   );
@@ -40,6 +43,7 @@ async function main(): Promise<void> {
   process.once("SIGTERM", () => {
     controlPlane.stop().then(() => process.exit(0), fail);
   });
+  process.off("disconnect", abandoned);
   tell({ kind: "ready" });
   if (process.connected) process.disconnect();
 }
@@ -47,8 +51,12 @@ async function main(): Promise<void> {
 function fail(error: unknown): void {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`${text}\n`);
-  tell({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
-  process.exit(1);
+  const message: ControlPlaneMessage = {
+    kind: "failed",
+    message: error instanceof Error ? error.message : String(error),
+  };
+  if (process.connected) process.send?.(message, undefined, undefined, () => process.exit(1));
+  else process.exit(1);
 }
 
 setPriority(niceness);

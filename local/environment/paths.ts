@@ -8,6 +8,8 @@ export interface EnvironmentPaths {
   readonly settings: string;
   /** For scripts: where the API is and which processes serve it. */
   readonly environmentFile: string;
+  /** What the control plane that serves was started with. */
+  readonly serving: string;
   /** For AWS clients. */
   readonly awsVariables: string;
   readonly token: string;
@@ -36,6 +38,7 @@ export function environmentPaths(variables: Readonly<Record<string, string | und
     cache: resolve(variables["PGHERD_CACHE_DIR"] ?? defaultCacheDirectory),
     settings: join(state, "settings.json"),
     environmentFile: join(state, "environment.json"),
+    serving: join(state, "serving"),
     awsVariables: join(state, "aws.env"),
     token: join(state, "token"),
     administrationToken: join(keys, "administration-token"),

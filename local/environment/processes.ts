@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** A killed process is gone within moments; one that lingers hangs in the kernel. */
@@ -10,17 +10,38 @@ const pollMs = 50;
  * taken for one of ours.
  */
 export async function isOurs(pid: number, word: string): Promise<boolean> {
+  const [cmdline, status] = await Promise.all([
+    readProcessFile(pid, "cmdline"),
+    readProcessFile(pid, "status"),
+  ]);
+  if (cmdline === null || status === null) return false;
+  return cmdline.includes(word) && !/^State:\s+Z/m.test(status);
+}
+
+/** Null when the process is gone. */
+async function readProcessFile(pid: number, name: string): Promise<string | null> {
   try {
-    const [cmdline, status] = await Promise.all([
-      readFile(`/proc/${pid}/cmdline`, "utf8"),
-      readFile(`/proc/${pid}/status`, "utf8"),
-    ]);
-    return cmdline.includes(word) && !/^State:\s+Z/m.test(status);
+    return await readFile(`/proc/${pid}/${name}`, "utf8");
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ENOENT" || code === "ESRCH") return false;
+    if (code === "ENOENT" || code === "ESRCH") return null;
     throw error;
   }
+}
+
+/**
+ * Processes whose command line has `word` and whose environment has `variable` with that value: found by what they
+ * are, so that no file has to be trusted about which of them run.
+ */
+export async function findProcesses(word: string, variable: string, value: string): Promise<number[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found: number[] = [];
+  for (const pid of pids) {
+    if (!(await isOurs(pid, word))) continue;
+    const environment = await readProcessFile(pid, "environ");
+    if (environment?.split("\0").includes(`${variable}=${value}`)) found.push(pid);
+  }
+  return found;
 }
 
 /** Ends the process: SIGTERM, and SIGKILL when that takes longer than `graceMs`. Gone already is success. */
@@ -30,7 +51,7 @@ export async function endProcess(pid: number, word: string, graceMs: number): Pr
     ["SIGKILL", killTimeoutMs],
   ] as const) {
     if (!(await isOurs(pid, word))) return;
-    process.kill(pid, signal);
+    send(pid, signal);
     const deadline = Date.now() + waitMs;
     while (Date.now() < deadline) {
       if (!(await isOurs(pid, word))) return;
@@ -38,4 +59,13 @@ export async function endProcess(pid: number, word: string, graceMs: number): Pr
     }
   }
   throw new Error(`process ${pid} does not end, not even when it is killed`);
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // It ended by itself meanwhile.
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
 }

@@ -1,6 +1,5 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { z } from "zod";
 import { gatewayAddress } from "../machines/addresses.ts";
@@ -35,6 +34,11 @@ const blocksPerOctet = 64;
 const addressesPerBlockStep = 4;
 const prefixLength = 22;
 
+/** Below what Linux gives to outgoing connections: one of those would keep us from listening at the next start. */
+const portRange = { from: 20_000, to: 32_000 };
+const portCount = 4;
+const portAttemptsMax = 100;
+
 /** Choosing takes moments; whoever waits longer waits for something stuck. */
 const choiceTimeoutMs = 20_000;
 const idBytes = 3;
@@ -55,6 +59,7 @@ export async function ensureSettings(paths: EnvironmentPaths): Promise<Environme
     },
     async () => {
       const settings = (await readSettings(paths)) ?? (await choose(paths));
+      await refuseTakenBlock(settings);
       await ensureNetwork(settings);
       return settings;
     },
@@ -76,14 +81,30 @@ async function choose(paths: EnvironmentPaths): Promise<EnvironmentSettings> {
   return settings;
 }
 
-/** A block that no interface of this machine has an address in. */
-async function freeBlock(): Promise<string> {
+/** Block → the interface of this machine that has an address in it. */
+async function usedBlocks(): Promise<Map<string, string>> {
   const listed = JSON.parse(await runProgram("ip", ["-json", "-4", "address", "show"])) as {
+    ifname?: string;
     addr_info?: { local?: string }[];
   }[];
-  const used = new Set(
-    listed.flatMap((link) => (link.addr_info ?? []).map((address) => blockOf(address.local ?? ""))),
+  return new Map(
+    listed.flatMap(({ ifname, addr_info }) =>
+      (addr_info ?? []).map(({ local }): [string, string] => [blockOf(local ?? ""), ifname ?? ""]),
+    ),
   );
+}
+
+/** Nodes keep their addresses, so an environment cannot move out of the way of somebody who took its network. */
+async function refuseTakenBlock({ cidr, bridge }: EnvironmentSettings): Promise<void> {
+  const user = (await usedBlocks()).get(blockOf(cidr));
+  if (user !== undefined && user !== bridge)
+    throw new Error(
+      `the network ${cidr} of this environment is in use by the interface ${user}: take that down, or begin anew with npm run destroy`,
+    );
+}
+
+async function freeBlock(): Promise<string> {
+  const used = await usedBlocks();
   const free = secondOctets
     .flatMap((second) =>
       Array.from({ length: blocksPerOctet }, (_, index) => `${second}.${index * addressesPerBlockStep}`),
@@ -103,20 +124,24 @@ function blockOf(address: string): string {
   return `${second}.${Math.floor(Number(third) / addressesPerBlockStep) * addressesPerBlockStep}`;
 }
 
-/** Four ports that were free together. */
+/** Four ports in a row that nobody listens on. */
 async function freePorts(): Promise<[number, number, number, number]> {
-  const servers = await Promise.all([listen(), listen(), listen(), listen()]);
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
-  const [first = 0, second = 0, third = 0, fourth = 0] = ports;
-  return [first, second, third, fourth];
+  for (let attempt = 0; attempt < portAttemptsMax; attempt += 1) {
+    const first = randomInt(portRange.from, portRange.to - portCount);
+    const ports = [first, first + 1, first + 2, first + 3] as const;
+    const free = await Promise.all(ports.map(isFree));
+    if (free.every(Boolean)) return [...ports];
+  }
+  throw new Error(`no free ports between ${portRange.from} and ${portRange.to}: stop something that listens`);
 }
 
-function listen(): Promise<ReturnType<typeof createServer>> {
+function isFree(port: number): Promise<boolean> {
   const server = createServer();
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => resolve(server));
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      error.code === "EADDRINUSE" ? resolve(false) : reject(error),
+    );
+    server.listen(port, () => server.close(() => resolve(true)));
   });
 }
 
