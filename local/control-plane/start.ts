@@ -10,7 +10,7 @@ import { Identities } from "../endpoints/identities.ts";
 import { MetadataServer } from "../endpoints/imds.ts";
 import { Recorder } from "../endpoints/recorder.ts";
 import { S3Front } from "../endpoints/s3/front.ts";
-import { ObjectStore } from "../endpoints/s3/store.ts";
+import { ObjectStore, startObjectStore } from "../endpoints/s3/store.ts";
 import { EndpointServer } from "../endpoints/server.ts";
 import { SsmService } from "../endpoints/ssm/service.ts";
 import { StsService } from "../endpoints/sts.ts";
@@ -72,17 +72,21 @@ export async function startControlPlane(
 
   onProgress("starting DynamoDB Local and the object store");
   const dynamoDb = keptDynamoDb(prepared, log);
-  const [objects] = await Promise.all([
-    ObjectStore.start({ directory: paths.objects, node }),
-    dynamoDb.start(),
-  ]);
+  const objectStore = new KeptChild({
+    name: "the object store",
+    start: () => startObjectStore({ directory: paths.objects, node }),
+    log: (line) => log.line(line),
+  });
+  await Promise.all([objectStore.start(), dynamoDb.start()]);
+  const objects = new ObjectStore({ directory: paths.objects });
   const announce = (): Promise<void> =>
     writeEnvironmentFile(paths, settings, {
       controlPlane: process.pid,
       ...(dynamoDb.pid === null ? {} : { dynamoDb: dynamoDb.pid }),
-      ...(objects.pid === undefined ? {} : { objectStore: objects.pid }),
+      ...(objectStore.pid === null ? {} : { objectStore: objectStore.pid }),
     });
   dynamoDb.onChange = announce;
+  objectStore.onChange = announce;
 
   const driver = new NspawnDriver({ stateDirectory: paths.state, bridge, cidr });
   const ec2 = new Ec2Service({
@@ -188,7 +192,8 @@ export async function startControlPlane(
       await lambda.close();
       ec2.close();
       await Promise.all([endpoints.close(), metadata.close()]);
-      await Promise.all([dynamoDb.stop(), objects.close()]);
+      objects.close();
+      await Promise.all([dynamoDb.stop(), objectStore.stop()]);
       documents.close();
     },
   };

@@ -1,10 +1,11 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { fork } from "node:child_process";
 import { createReadStream } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import type { ChildProgram } from "../child-program.ts";
 
 export interface ObjectStoreOptions {
   /** Where buckets and objects are kept; the store's socket is beside them. */
@@ -20,54 +21,55 @@ const bucketExists = 409;
 /** Large enough for a node's parallel archive pushes. */
 const socketsMax = 64;
 
+const socketIn = (directory: string) => join(directory, "store.sock");
+
+/** Starts the store's process, which ends with ours, and returns when it answers. */
+export async function startObjectStore(options: ObjectStoreOptions): Promise<ChildProgram> {
+  const data = join(options.directory, "objects");
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  const child = fork(entry, [data, socketIn(options.directory)], {
+    execPath: options.node,
+    execArgv: ["--disable-warning=ExperimentalWarning", "--disable-warning=DEP0169"],
+    env: { PATH: "/usr/bin:/bin", NODE_ENV: "production" },
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  const exited = new Promise<string>((resolve) => {
+    child.once("exit", (code, signal) => resolve(`exit ${code ?? signal}`));
+    child.once("error", (error) => resolve(String(error)));
+  });
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      reject(new Error(`the object store did not answer within ${startTimeoutMs} ms`));
+    }, startTimeoutMs);
+    child.once("message", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    void exited.then((how) => {
+      clearTimeout(timer);
+      reject(new Error(`the object store ended at its start: ${how}`));
+    });
+  });
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await exited;
+  };
+  if (child.pid === undefined) throw new Error("the object store has no process");
+  return { pid: child.pid, exited, stop };
+}
+
 /** The store behind the S3 endpoint: s3rver in a process of its own, reached through a socket. */
 export class ObjectStore {
-  readonly #child: ChildProcess;
   readonly #socketPath: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: socketsMax });
 
-  private constructor(child: ChildProcess, socketPath: string) {
-    this.#child = child;
-    this.#socketPath = socketPath;
+  constructor(options: Pick<ObjectStoreOptions, "directory">) {
+    this.#socketPath = socketIn(options.directory);
   }
 
-  static async start(options: ObjectStoreOptions): Promise<ObjectStore> {
-    const data = join(options.directory, "objects");
-    const socketPath = join(options.directory, "store.sock");
-    await mkdir(data, { recursive: true, mode: 0o700 });
-    const child = fork(entry, [data, socketPath], {
-      execPath: options.node,
-      execArgv: ["--disable-warning=ExperimentalWarning", "--disable-warning=DEP0169"],
-      env: { PATH: "/usr/bin:/bin", NODE_ENV: "production" },
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-    });
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        child.kill("SIGKILL");
-        reject(new Error(`the object store did not answer within ${startTimeoutMs} ms`));
-      }, startTimeoutMs);
-      child.once("message", () => {
-        clearTimeout(timer);
-        resolve();
-      });
-      child.once("exit", (code, signal) => {
-        clearTimeout(timer);
-        reject(new Error(`the object store ended at its start: ${code ?? signal}`));
-      });
-    });
-    return new ObjectStore(child, socketPath);
-  }
-
-  get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
-  async close(): Promise<void> {
+  close(): void {
     this.#agent.destroy();
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const exited = new Promise<void>((resolve) => this.#child.once("exit", () => resolve()));
-    this.#child.kill("SIGTERM");
-    await exited;
   }
 
   /** `AWS::S3::Bucket` and the bucket of the deployment's assets. */

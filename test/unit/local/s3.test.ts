@@ -16,11 +16,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Faults } from "../../../local/endpoints/faults.ts";
 import { Recorder } from "../../../local/endpoints/recorder.ts";
 import { S3Front } from "../../../local/endpoints/s3/front.ts";
-import { ObjectStore } from "../../../local/endpoints/s3/store.ts";
+import { ObjectStore, startObjectStore } from "../../../local/endpoints/s3/store.ts";
 import { startEndpoints } from "./support/endpoints.ts";
 
 const Bucket = "cdk-assets";
 let directory: string;
+let child: Awaited<ReturnType<typeof startObjectStore>>;
 let store: ObjectStore;
 let endpoints: Awaited<ReturnType<typeof startEndpoints>>;
 let s3: S3Client;
@@ -29,7 +30,8 @@ const faults = new Faults();
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "pgherd-s3-"));
-  store = await ObjectStore.start({ directory, node: process.execPath });
+  child = await startObjectStore({ directory, node: process.execPath });
+  store = new ObjectStore({ directory });
   await store.ensureBucket(Bucket);
   endpoints = await startEndpoints([], new S3Front({ store, recorder, faults }));
   s3 = new S3Client(endpoints.as("node"));
@@ -37,7 +39,8 @@ beforeAll(async () => {
 afterAll(async () => {
   s3.destroy();
   await endpoints.close();
-  await store.close();
+  store.close();
+  await child.stop();
   await rm(directory, { recursive: true });
 });
 
