@@ -3,7 +3,7 @@ import { psql } from "./commands/psql.ts";
 import { start } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
 import { destroy, stop } from "./commands/stop.ts";
-import { describeFailure, print, UserError } from "./commands/terminal.ts";
+import { describeFailure, UserError } from "./commands/terminal.ts";
 import { token } from "./commands/token.ts";
 import { environmentPaths } from "./environment/paths.ts";
 import { type EnvironmentSettings, readSettings } from "./environment/settings.ts";
@@ -11,17 +11,6 @@ import { type EnvironmentSettings, readSettings } from "./environment/settings.t
 /** The commands of package.json that concern the local environment; local/bootstrap.sh makes the machine ready first. */
 
 const paths = environmentPaths(process.env);
-
-const help = `npm start [-- --no-demo]                 bring the local environment up, with the cluster demo
-npm run status                           what is up
-npm run psql -- [--admin] [cluster] …    psql, with its options
-npm run logs -- [name …] [-f]            logs of the control plane and its functions
-npm run token -- viewer|operator|admin   a token for the API
-npm run stop                             control plane and machines down, data kept
-npm run destroy                          nothing left
-
-PGHERD_STATE_DIR  ${paths.state}
-PGHERD_CACHE_DIR  ${paths.cache}`;
 
 async function settingsOrRefuse(): Promise<EnvironmentSettings> {
   const settings = await readSettings(paths);
@@ -47,15 +36,13 @@ async function run(command: string | undefined, args: readonly string[]): Promis
       return stop(paths, await settingsOrRefuse());
     case "destroy":
       return destroy(paths);
-    case "help":
-      return print(help);
     default:
-      throw new UserError(`there is no command ${command ?? "(none)"}\n\n${help}`);
+      throw new UserError(`there is no command ${command ?? "(none)"}: npm start -- --help names them`);
   }
 }
 
 const [command, ...args] = process.argv.slice(2);
-run(args.includes("--help") && command !== "psql" ? "help" : command, args).catch((error: unknown) => {
+run(command, args).catch((error: unknown) => {
   process.stderr.write(`pgherd: ${describeFailure(error)}\n`);
   // What else is under way must not keep the reader waiting: everything that a command does can be repeated.
   process.exit(1);

@@ -1,14 +1,18 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { withLock } from "../../environment/lock.ts";
 
 const pom = join(import.meta.dirname, "pom.xml");
 /** Pinned like the library: Debian's Maven has a version of its own choice otherwise. */
 const copyGoal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
 /** 82 files, 48 MB, over a slow line. */
 const fetchTimeoutMs = 10 * 60 * 1000;
+const unfinished = ".partial";
+/** Some three hundred with Maven's own; a line for each would hide the rest. */
+const filesPerProgress = 25;
 /** What of Maven's complaints is worth repeating. */
 const complaintLinesMax = 12;
 
@@ -24,17 +28,23 @@ export async function ensureDynamoDbLocal(options: {
   const directory = join(options.cacheDirectory, `dynamodb-local-${version}`);
   if (existsSync(directory)) return directory;
   await mkdir(options.cacheDirectory, { recursive: true });
-  const draft = await mkdtemp(`${directory}.partial-`);
-  try {
+  const busy = `another process has been fetching ${directory} for too long: end it, and start again`;
+  await withLock(directory, { timeoutMs: fetchTimeoutMs, busy }, async () => {
+    if (existsSync(directory)) return;
+    await removeUnfinished(options.cacheDirectory);
+    const draft = `${directory}${unfinished}`;
     await copyLibraries(draft, options.onProgress ?? (() => undefined));
     await rename(draft, directory);
-  } catch (error) {
-    // Another start was faster: its folder is as good as ours.
-    if (!existsSync(directory)) throw error;
-  } finally {
-    await rm(draft, { recursive: true, force: true });
-  }
+  });
   return directory;
+}
+
+/** What a fetch that was interrupted left. */
+async function removeUnfinished(cacheDirectory: string): Promise<void> {
+  for (const name of await readdir(cacheDirectory)) {
+    if (/^dynamodb-local-.*\.partial/.test(name))
+      await rm(join(cacheDirectory, name), { recursive: true, force: true });
+  }
 }
 
 async function pinnedVersion(): Promise<string> {
@@ -46,8 +56,12 @@ async function pinnedVersion(): Promise<string> {
 
 async function copyLibraries(directory: string, onProgress: (message: string) => void): Promise<void> {
   const child = spawn(
-    "mvn",
-    ["--batch-mode", "--file", pom, copyGoal, "-DincludeScope=runtime", `-DoutputDirectory=${directory}`],
+    "setpriv",
+    [
+      // It ends with us: nobody would use what it fetches.
+      ...["--pdeathsig", "KILL", "--", "mvn", "--batch-mode", "--file", pom, copyGoal],
+      ...["-DincludeScope=runtime", `-DoutputDirectory=${directory}`],
+    ],
     { stdio: ["ignore", "pipe", "ignore"], timeout: fetchTimeoutMs, killSignal: "SIGKILL" },
   );
   const ended = new Promise<number | string | null>((resolve, reject) => {
@@ -58,7 +72,8 @@ async function copyLibraries(directory: string, onProgress: (message: string) =>
   let files = 0;
   const reading = (async () => {
     for await (const line of createInterface({ input: child.stdout })) {
-      if (line.includes("Downloaded from")) onProgress(`DynamoDB Local: ${++files} files fetched`);
+      if (line.includes("Downloaded from") && ++files % filesPerProgress === 0)
+        onProgress(`DynamoDB Local: ${files} files fetched`);
       if (line.includes("ERROR") && complaints.length < complaintLinesMax) complaints.push(line);
     }
   })();
