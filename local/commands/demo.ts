@@ -45,9 +45,9 @@ async function create(api: ApiClient): Promise<string> {
 async function follow(api: ApiClient, operationId: string): Promise<Operation> {
   const shown = new Map<string, OperationStep["state"]>();
   const deadline = Date.now() + operationTimeoutMs;
+  progress(`the cluster ${demoName}: operation ${operationId}`);
   while (Date.now() < deadline) {
     const operation = await api.call<Operation>("GET", `/v1/operations/${operationId}`);
-    if (shown.size === 0) progress(`${operation.kind} ${demoName} (operation ${operationId})`);
     for (const step of operation.steps) {
       if (shown.get(step.name) === step.state) continue;
       shown.set(step.name, step.state);

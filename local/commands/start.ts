@@ -7,6 +7,7 @@ import { ensureDynamoDbLocal } from "../endpoints/dynamodb/fetch.ts";
 import type { EnvironmentPaths } from "../environment/paths.ts";
 import { addressesOf, type EnvironmentSettings, ensureSettings } from "../environment/settings.ts";
 import { ensureNodeImage } from "../machines/image.ts";
+import type { BuildProgress } from "../machines/image-build.ts";
 import { ApiClient } from "./api-client.ts";
 import { awaitConnections } from "./connection.ts";
 import {
@@ -21,6 +22,7 @@ import { exclusively } from "./exclusive.ts";
 import { print, progress, UserError } from "./terminal.ts";
 import { ensureToken } from "./token.ts";
 
+const percentPerLine = 5;
 const repository = join(import.meta.dirname, "..", "..");
 
 /** `npm start`: brings up what is down, changes nothing that is up. */
@@ -78,9 +80,21 @@ async function prepareImage(paths: EnvironmentPaths, settings: EnvironmentSettin
     cacheDirectory: paths.cache,
     recipeDirectory: join(repository, "infra", "node-image"),
     loaderPath: nodeLoader,
-    onProgress: ({ percent, phase }) => progress(`node image ${String(percent).padStart(3)} %  ${phase}`),
+    onProgress: inSteps(({ percent, phase }) =>
+      progress(`node image ${String(percent).padStart(3)} %  ${phase}`),
+    ),
   });
   return image.path;
+}
+
+/** A line for every phase and every few percent of it: enough to see that it moves. */
+function inSteps(report: (progress: BuildProgress) => void): (progress: BuildProgress) => void {
+  let last: BuildProgress | null = null;
+  return (next) => {
+    if (last?.phase === next.phase && next.percent < last.percent + percentPerLine) return;
+    last = next;
+    report(next);
+  };
 }
 
 /** Everything that a control plane follows from: when it is another one, the one that serves has to be replaced. */

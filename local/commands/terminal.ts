@@ -15,6 +15,11 @@ export function describeFailure(error: unknown): string {
   return expected ? error.message : (error.stack ?? error.message);
 }
 
+// A reader that has seen enough (`… | head`) must not end what the command is at.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 const startedAt = performance.now();
 
 /** One line of progress with the seconds since the command began. */
