@@ -29,8 +29,6 @@ export async function startDynamoDb(options: DynamoDbServerOptions): Promise<Chi
     argv: [
       "java",
       `-Xmx${heapMiB}m`,
-      // Short-lived compiled code and one collector thread: two cores are shared with the machines.
-      "-XX:TieredStopAtLevel=1",
       "-XX:+UseSerialGC",
       `-Djava.library.path=${libraryDirectory}`,
       "-cp",
