@@ -143,7 +143,7 @@ install_npm_packages() {
 # One at a time in a checkout: npm ci begins by removing what another one has just installed.
 install_packages() {
   exec 9<"$root/package-lock.json"
-  if ! flock -n 9; then
+  if ! flock -w 2 9; then
     say "waiting for another command that installs packages"
     flock -w "$install_timeout_seconds" 9 ||
       refuse "another command has been installing packages for too long: end it, and repeat this one."

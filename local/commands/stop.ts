@@ -1,7 +1,7 @@
-import { readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, rm, rmdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { unguardPorts } from "../endpoints/guard-ports.ts";
-import type { EnvironmentPaths } from "../environment/paths.ts";
+import { defaultStateDirectory, type EnvironmentPaths } from "../environment/paths.ts";
 import { type EnvironmentSettings, readSettings } from "../environment/settings.ts";
 import { removeEverything } from "../machines/cleanup.ts";
 import { NspawnDriver } from "../machines/nspawn.ts";
@@ -41,6 +41,7 @@ export async function destroy(paths: EnvironmentPaths): Promise<void> {
       await removeAllButSettings(paths);
     }
     await rm(paths.state, { recursive: true, force: true });
+    await removeOwnParent(paths);
   });
   print(`destroyed; nothing of ${paths.state} is left`);
 }
@@ -59,6 +60,19 @@ async function refuseForeignDirectory(paths: EnvironmentPaths): Promise<void> {
   const foreign = (await entriesOf(paths.state)).filter((name) => !/^settings\.json\.[0-9a-f]+$/.test(name));
   if (foreign.length > 0)
     throw new UserError(`${paths.state} holds no environment of pgherd and is left alone: remove it by hand`);
+}
+
+/** The default directory's parent is ours as well, and goes with the last environment in it. */
+async function removeOwnParent(paths: EnvironmentPaths): Promise<void> {
+  const parent = dirname(paths.state);
+  if (parent !== dirname(defaultStateDirectory) || (await entriesOf(parent)).length > 0) return;
+  try {
+    await rmdir(parent);
+  } catch (error) {
+    // Gone already, or somebody begins another environment in it just now.
+    if (!(error instanceof Error && "code" in error && /^(ENOENT|ENOTEMPTY)$/.test(String(error.code))))
+      throw error;
+  }
 }
 
 async function entriesOf(directory: string): Promise<string[]> {

@@ -89,7 +89,8 @@ function importValue(name: string, scope: Scope): string {
 function substitute(argument: unknown, scope: Scope): string {
   const [template, variables] = Array.isArray(argument) ? argument : [argument, {}];
   const own = resolve(variables, scope) as Readonly<Record<string, unknown>>;
-  return String(template).replace(/\$\{([^!}][^}]*)\}/g, (_, name: string) => {
+  return String(template).replace(/\$\{([^}]+)\}/g, (_, name: string) => {
+    if (name.startsWith("!")) return `\${${name.slice(1)}}`;
     if (own[name] !== undefined) return String(own[name]);
     return name.includes(".") && !name.startsWith("AWS::") ? attribute(name, scope) : reference(name, scope);
   });

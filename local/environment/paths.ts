@@ -27,7 +27,7 @@ export interface EnvironmentPaths {
   readonly clients: string;
 }
 
-const defaultStateDirectory = "/var/lib/pgherd/local";
+export const defaultStateDirectory = "/var/lib/pgherd/local";
 const defaultCacheDirectory = "/var/cache/pgherd";
 
 export function environmentPaths(variables: Readonly<Record<string, string | undefined>>): EnvironmentPaths {

@@ -28,7 +28,7 @@ describe("intrinsic functions", () => {
     [{ "Fn::Join": ["-", ["a", { Ref: "Table" }]] }, "a-the-table"],
     [
       { "Fn::Sub": "${Table}/${Table.Arn}/${AWS::AccountId}/${!literal}" },
-      "the-table/arn:table/000000000000/${!literal}",
+      "the-table/arn:table/000000000000/${literal}",
     ],
     [{ "Fn::Sub": ["${own}", { own: { Ref: "Table" } }] }, "the-table"],
     [{ "Fn::Select": [1, { "Fn::GetAZs": "" }] }, "local-1b"],
