@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import type { Cluster } from "../../layers/domain/cluster/cluster.ts";
+import { readIfThere } from "../environment/files.ts";
 import type { EnvironmentPaths } from "../environment/paths.ts";
 import { addressesOf, type EnvironmentSettings } from "../environment/settings.ts";
 import { UserError } from "./terminal.ts";
@@ -25,7 +25,8 @@ export class ApiClient {
     body?: unknown,
     headers: Record<string, string> = {},
   ): Promise<T> {
-    const token = (await readFile(this.#tokenFile, "utf8")).trim();
+    const token = (await readIfThere(this.#tokenFile))?.trim();
+    if (token === undefined) throw new UserError("the environment was never started to the end: npm start");
     const response = await this.#fetch(path, {
       method,
       headers: {

@@ -11,7 +11,8 @@ export class UserError extends Error {
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof UserError) return error.message;
-  const expected = Object.getPrototypeOf(error) === Error.prototype || error instanceof ProgramError;
+  const ours = Object.getPrototypeOf(error) === Error.prototype && !("code" in error);
+  const expected = ours || error instanceof ProgramError;
   return expected ? error.message : (error.stack ?? error.message);
 }
 
