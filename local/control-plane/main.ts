@@ -1,7 +1,7 @@
-import { setPriority } from "node:os";
 import { z } from "zod";
 import { environmentPaths } from "../environment/paths.ts";
 import { readSettings } from "../environment/settings.ts";
+import { goFirst } from "./priority.ts";
 import { startControlPlane } from "./start.ts";
 
 /**
@@ -18,9 +18,6 @@ export type ControlPlaneMessage =
   | { readonly kind: "progress"; readonly line: string }
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly message: string };
-
-/** Requests stay quick while machines are busy: the kernel lets this process go first. */
-const niceness = -5;
 
 function tell(message: ControlPlaneMessage): void {
   if (process.connected) process.send?.(message);
@@ -59,5 +56,5 @@ function fail(error: unknown): void {
   else process.exit(1);
 }
 
-setPriority(niceness);
+goFirst();
 main().catch(fail);
