@@ -9,6 +9,7 @@ export class KeptChild {
   readonly #start: () => Promise<ChildProgram>;
   readonly #log: (line: string) => void;
   readonly #name: string;
+  readonly #restartDelayMs: number;
   /** Called when another process serves. */
   onChange: () => Promise<void> = async () => undefined;
   #child: ChildProgram | null = null;
@@ -18,8 +19,10 @@ export class KeptChild {
     name: string;
     start: () => Promise<ChildProgram>;
     log: (line: string) => void;
+    restartDelayMs?: number;
   }) {
     this.#name = options.name;
+    this.#restartDelayMs = options.restartDelayMs ?? restartDelayMs;
     this.#start = options.start;
     this.#log = options.log;
   }
@@ -40,16 +43,23 @@ export class KeptChild {
   }
 
   async #startAgain(how: string): Promise<void> {
-    while (!this.#ending) {
-      this.#log(`${this.#name} ended (${how}) and is started again`);
-      await delay(restartDelayMs);
+    let reason = `ended (${how})`;
+    for (;;) {
+      if (this.#ending) return;
+      this.#log(`${this.#name} ${reason} and is started again`);
+      await delay(this.#restartDelayMs);
+      if (this.#ending) return;
       try {
         await this.start();
-        await this.onChange();
-        return;
+        break;
       } catch (error) {
-        this.#log(`${this.#name} does not start: ${String(error)}`);
+        reason = `does not start (${String(error)})`;
       }
+    }
+    try {
+      await this.onChange();
+    } catch (error) {
+      this.#log(`nobody was told that ${this.#name} was started again: ${String(error)}`);
     }
   }
 }
