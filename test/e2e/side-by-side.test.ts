@@ -17,24 +17,37 @@ async function lines(file: string, ...args: string[]): Promise<string[]> {
   return stdout.split("\n").filter((line) => line !== "");
 }
 
-/** What a machine has of ours, seen by the kernel: whatever an environment makes shows up in here. */
-async function footprint(): Promise<Record<string, string[]>> {
+/** What this machine has of an environment, seen by the kernel: everything that names its directory or its bridge. */
+async function footprint(names: readonly string[]): Promise<Record<string, string[]>> {
+  const ofIt = (texts: readonly string[]) =>
+    texts.filter((text) => names.some((name) => text.includes(name)));
   const processes: string[] = [];
-  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
-    const cmdline = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (/systemd-nspawn|DynamoDBLocal|s3rver|local\/control-plane/.test(cmdline)) processes.push(cmdline);
-  }
-  return {
-    processes: processes.toSorted(),
-    mounts: (await readFile("/proc/mounts", "utf8")).split("\n").toSorted(),
-    namespaces: (await lines("ip", "netns", "list")).toSorted(),
-    links: (await lines("ip", "-o", "link", "show", "type", "bridge"))
-      .map((line) => line.split(":")[1] ?? "")
-      .toSorted(),
-    loopDevices: (await lines("losetup", "-l", "-n", "-O", "BACK-FILE")).toSorted(),
-    tables: (await lines("nft", "list", "tables")).toSorted(),
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name)))
+    processes.push(
+      (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")) +
+        (await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "")),
+    );
+  const found = {
+    processes: ofIt(processes),
+    mounts: ofIt((await readFile("/proc/mounts", "utf8")).split("\n")),
+    namespaces: ofIt(await lines("ip", "netns", "list")),
+    bridges: ofIt(await lines("ip", "-o", "link", "show")),
+    loopDevices: ofIt(await lines("losetup", "-l", "-n", "-O", "BACK-FILE")),
+    tables: ofIt(await lines("nft", "list", "tables")),
   };
+  return Object.fromEntries(Object.entries(found).filter(([, items]) => items.length > 0));
 }
+
+/** The words by which everything of an environment is found. */
+async function namesOf(other: Environment): Promise<string[]> {
+  const settings = JSON.parse(await readFile(join(other.stateDirectory, "settings.json"), "utf8")) as {
+    bridge: string;
+  };
+  return [other.stateDirectory, settings.bridge];
+}
+
+/** Without machines' mounts, which are in namespaces of their own. */
+const everyKind = ["processes", "namespaces", "bridges", "loopDevices", "tables"];
 
 const made: { environment: Environment; directory: string }[] = [];
 
@@ -53,15 +66,16 @@ async function anotherEnvironment(): Promise<Environment> {
 }
 
 test("two environments run at once without touching each other, and destroying one leaves nothing of it", async () => {
-  const before = await footprint();
   const other = await anotherEnvironment();
   await other.npm("start", "--no-demo");
   const otherApi = new Api(other);
   await otherApi.createAvailable({ name: "demo", members: 1, storage: { sizeGiB: 1 } });
+  const names = await namesOf(other);
+  expect(Object.keys(await footprint(names))).toEqual(everyKind);
 
   await other.npm("destroy");
 
-  expect(await footprint()).toEqual(before);
+  expect(await footprint(names)).toEqual({});
   await expect(readdir(other.stateDirectory)).rejects.toThrow("ENOENT");
   const demo = (await api.get<{ items: Cluster[] }>("/v1/clusters")).body.items.find(
     ({ name }) => name === "demo",
@@ -71,16 +85,16 @@ test("two environments run at once without touching each other, and destroying o
 });
 
 test("destroy leaves nothing after a crash in the middle of a create", async () => {
-  const before = await footprint();
   const other = await anotherEnvironment();
   await other.npm("start", "--no-demo");
+  const names = await namesOf(other);
   await new Api(other).create({ name: "half-made", members: 3, storage: { sizeGiB: 1 } });
   await new Promise((resolve) => setTimeout(resolve, 2500));
   await other.killControlPlane();
 
   await other.npm("destroy");
 
-  expect(await footprint()).toEqual(before);
+  expect(await footprint(names)).toEqual({});
   await expect(readdir(other.stateDirectory)).rejects.toThrow("ENOENT");
 });
 
