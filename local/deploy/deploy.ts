@@ -3,13 +3,14 @@ import type { Route } from "../gateway/routes.ts";
 import type { TimerRule } from "../lambda/timers.ts";
 import { storeAssets } from "./assets.ts";
 import { type Deployed, resolve, type Scope } from "./intrinsics.ts";
+import { ResourceRecords } from "./records.ts";
 import { apiResources } from "./resources/api.ts";
 import { dataResources } from "./resources/data.ts";
 import { functionResources } from "./resources/functions.ts";
 import { identityResources } from "./resources/identity.ts";
 import { meaninglessResources } from "./resources/meaningless.ts";
 import { networkResources } from "./resources/network.ts";
-import type { AssetDirectories, Collected, DeployTargets, ResourceType } from "./targets.ts";
+import type { AssetDirectories, Collected, DeployTargets, JwtAuthorizer, ResourceType } from "./targets.ts";
 import { inOrder, readTemplate, type Template } from "./template.ts";
 
 /** What the deployed stage asks of whoever serves it. */
@@ -18,6 +19,10 @@ export interface Deployment {
   readonly rules: readonly TimerRule[];
   /** Name or ARN of an instance profile → its role's name. */
   readonly roleOf: (instanceProfile: string) => string | null;
+  /** Whose tokens the routes with a JWT authorizer take; null where no route has one. */
+  readonly authorizer: JwtAuthorizer | null;
+  /** Stack name and logical id of what is new, other than at the last deployment, or removed. */
+  readonly changed: readonly string[];
 }
 
 const resourceTypes: Readonly<Record<string, ResourceType>> = {
@@ -28,13 +33,6 @@ const resourceTypes: Readonly<Record<string, ResourceType>> = {
   ...meaninglessResources,
   ...networkResources,
 };
-
-interface RecordedResource {
-  readonly key: string;
-  readonly type: string;
-  readonly ref: string;
-  readonly retain: boolean;
-}
 
 /**
  * Carries out the templates of a stage. Everything is made so that making it again finds it, so a deployment that was
@@ -58,19 +56,22 @@ export async function deploy(
     routes: [],
     rules: [],
     integrations: new Map(),
+    authorizers: new Map(),
     instanceProfiles: new Map(),
   };
   const exports = new Map<string, string>();
-  const made = new Set<string>();
+  const records = new ResourceRecords(targets.documents);
+  const changed: string[] = [];
   for (const { stack, template } of templates) {
-    const resources = await deployStack(stack, template, { targets, collected, assets, exports });
-    for (const logicalId of resources.keys()) made.add(`${stack.name}/${logicalId}`);
+    changed.push(...(await deployStack(stack, template, { targets, collected, assets, exports, records })));
   }
-  await removeGone(made, targets);
+  changed.push(...(await removeGone(records, targets)));
   return {
     routes: collected.routes,
     rules: collected.rules,
     roleOf: (instanceProfile) => collected.instanceProfiles.get(instanceProfile) ?? null,
+    authorizer: [...collected.authorizers.values()][0] ?? null,
+    changed,
   };
 }
 
@@ -83,6 +84,7 @@ function refuseUnknownTypes(stackName: string, template: Template): void {
   }
 }
 
+/** @returns the keys of what changed. */
 async function deployStack(
   stack: SynthesizedStack,
   template: Template,
@@ -91,12 +93,13 @@ async function deployStack(
     collected: Collected;
     assets: AssetDirectories;
     exports: Map<string, string>;
+    records: ResourceRecords;
   },
-): Promise<ReadonlyMap<string, Deployed>> {
-  const { targets, collected, assets, exports } = work;
+): Promise<string[]> {
+  const { targets, collected, assets, exports, records } = work;
+  const changed: string[] = [];
   const resources = new Map<string, Deployed>();
   const scope: Scope = { ...targets, stackName: stack.name, resources, exports };
-  const recorded = targets.documents.collection<RecordedResource>("stack-resources");
   for (const logicalId of inOrder(template.Resources)) {
     const resource = template.Resources[logicalId];
     const type = resource === undefined ? undefined : resourceTypes[resource.Type];
@@ -110,14 +113,21 @@ async function deployStack(
       resource.Type,
     );
     resources.set(logicalId, deployed);
-    const retain = resource.DeletionPolicy === "Retain";
-    recorded.put(key, { key, type: resource.Type, ref: deployed.ref, retain });
+    const isChanged = records.put({
+      key,
+      type: resource.Type,
+      properties,
+      ref: deployed.ref,
+      retain: resource.DeletionPolicy === "Retain",
+      retainReplaced: resource.UpdateReplacePolicy === "Retain",
+    });
+    if (isChanged) changed.push(key);
   }
   for (const output of Object.values(template.Outputs)) {
     if (output.Export === undefined) continue;
     exports.set(String(resolve(output.Export.Name, scope)), String(resolve(output.Value, scope)));
   }
-  return resources;
+  return changed;
 }
 
 async function make(
@@ -134,12 +144,20 @@ async function make(
   }
 }
 
-/** What an earlier deployment made and the template has no more. */
-async function removeGone(made: ReadonlySet<string>, targets: DeployTargets): Promise<void> {
-  const recorded = targets.documents.collection<RecordedResource>("stack-resources");
-  for (const resource of recorded.list()) {
-    if (made.has(resource.key)) continue;
-    if (!resource.retain) await resourceTypes[resource.type]?.remove?.(resource.ref, targets);
-    recorded.delete(resource.key);
+/** What an earlier deployment made and the template has no more. @returns the keys of what was removed. */
+async function removeGone(records: ResourceRecords, targets: DeployTargets): Promise<string[]> {
+  const removed: string[] = [];
+  for (const { record, remove } of records.gone()) {
+    if (remove) {
+      try {
+        await resourceTypes[record.type]?.remove?.(record.ref, targets);
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new Error(`${record.key} (${record.type}) cannot be removed: ${reason}`, { cause: error });
+      }
+      removed.push(record.key);
+    }
+    records.forget(record);
   }
+  return removed;
 }

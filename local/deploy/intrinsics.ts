@@ -26,7 +26,10 @@ const functions: Readonly<Record<string, (argument: unknown, scope: Scope) => un
   "Fn::Sub": (argument, scope) => substitute(argument, scope),
   "Fn::Select": (argument, scope) => {
     const [index, values] = list(argument);
-    return list(resolve(values, scope))[Number(resolve(index, scope))];
+    const chosen = list(resolve(values, scope))[Number(resolve(index, scope))];
+    if (chosen === undefined)
+      throw new Error(`the template selects what is not in the list: ${JSON.stringify(argument)}`);
+    return chosen;
   },
   "Fn::Split": (argument, scope) => {
     const [separator, value] = list(argument);

@@ -18,7 +18,7 @@ export interface DeployTargets {
   readonly ssm: Pick<SsmService, "putDocument" | "deleteDocument">;
   readonly lambda: Pick<
     LambdaService,
-    "createFunction" | "publishVersion" | "createAlias" | "deleteFunction"
+    "createFunction" | "publishVersion" | "createAlias" | "deleteFunction" | "listFunctions"
   >;
   readonly objects: Pick<ObjectStore, "ensureBucket" | "putFile">;
   readonly tables: Pick<DynamoDbTables, "ensureTable" | "deleteTable">;
@@ -29,12 +29,20 @@ export interface DeployTargets {
   readonly assetDirectory: string;
 }
 
+/** Whose tokens the HTTP API takes. */
+export interface JwtAuthorizer {
+  readonly issuer: string;
+  readonly audience: readonly string[];
+}
+
 /** What one deployment collects on its way. */
 export interface Collected {
   readonly routes: Route[];
   readonly rules: TimerRule[];
   /** Integration id → function that answers. */
   readonly integrations: Map<string, string>;
+  /** Authorizer id → whose tokens it takes. */
+  readonly authorizers: Map<string, JwtAuthorizer>;
   /** Name and ARN of an instance profile → its role. */
   readonly instanceProfiles: Map<string, string>;
 }
@@ -56,6 +64,6 @@ export type Properties = Readonly<Record<string, unknown>>;
 /** How one type of resource is made. Making it again finds what is there and brings it to the properties. */
 export interface ResourceType {
   make(properties: Properties, context: ResourceContext): Promise<Deployed> | Deployed;
-  /** Where a resource that left the template leaves something behind. */
+  /** Where a resource that left the template leaves something behind. What is already gone is removed. */
   remove?(ref: string, targets: DeployTargets): Promise<void> | void;
 }

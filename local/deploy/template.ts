@@ -7,6 +7,7 @@ const resourceSchema = z.object({
   Properties: z.record(z.string(), z.unknown()).default({}),
   DependsOn: z.union([z.string(), z.array(z.string())]).default([]),
   DeletionPolicy: z.string().optional(),
+  UpdateReplacePolicy: z.string().optional(),
   /** Our templates hold what a stage needs and nothing else: making a conditional resource always would be wrong. */
   Condition: z.never("resources with a condition are not known here").optional(),
 });

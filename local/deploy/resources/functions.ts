@@ -43,7 +43,11 @@ export const functionResources: Readonly<Record<string, ResourceType>> = {
       });
       return { ref: name, attributes: { Arn: arn } };
     },
-    remove: (name, targets) => targets.lambda.deleteFunction(name),
+    remove: (name, { lambda }) => {
+      // A deployment that was killed may have deleted it and not said so.
+      if (lambda.listFunctions().some(({ functionName }) => functionName === name))
+        lambda.deleteFunction(name);
+    },
   },
   "AWS::Lambda::Version": {
     make: (properties, { targets }) => {

@@ -44,6 +44,8 @@ describe("intrinsic functions", () => {
     [{ Ref: "Nobody" }, "Nobody"],
     [{ "Fn::GetAtt": ["Table", "StreamArn"] }, "Table.StreamArn"],
     [{ "Fn::ImportValue": "data:Other" }, "data:Other"],
+    [{ "Fn::Select": [2, { "Fn::GetAZs": "" }] }, "[2,"],
+    [{ "Fn::If": ["Large", 1, 2] }, "Fn::If"],
   ])("%j fails and is named", (value, name) => {
     expect(() => resolve(value, scope)).toThrow(name);
   });
@@ -110,7 +112,12 @@ describe("deployment", () => {
           registry.putAlias(name, alias, version);
           return `arn:${name}:${alias}`;
         },
-        deleteFunction: (name) => registry.delete(name),
+        // As the service: a function that is not there cannot be deleted.
+        deleteFunction: (name) => {
+          registry.versionsOf(name);
+          registry.delete(name);
+        },
+        listFunctions: () => registry.list(),
       },
       objects: {
         ensureBucket: async (bucket) => void calls.push(`ensure bucket ${bucket}`),
@@ -188,9 +195,11 @@ describe("deployment", () => {
   });
 
   test("deployed again without a change, nothing changes", async () => {
-    await deploy(await stage(workflow("v1", "Version1")), targets);
-    await deploy(await stage(workflow("v1", "Version1")), targets);
+    const first = await deploy(await stage(workflow("v1", "Version1")), targets);
+    const second = await deploy(await stage(workflow("v1", "Version1")), targets);
 
+    expect(first.changed).toContain("stack/Code");
+    expect(second.changed).toEqual([]);
     expect(registry.versionsOf("workflow")).toEqual(["1"]);
   });
 
@@ -213,4 +222,87 @@ describe("deployment", () => {
     expect(calls).toContain("put document runs");
     expect(calls).toContain("delete document runs");
   });
+
+  const documentNamed = (name: string, more: Record<string, unknown> = {}) => ({
+    Type: "AWS::SSM::Document",
+    Properties: { Name: name, Content: {} },
+    ...more,
+  });
+
+  test("a resource with a condition fails before anything is made", async () => {
+    const stacks = await stage({ Document: documentNamed("runs", { Condition: "Large" }) });
+
+    await expect(deploy(stacks, targets)).rejects.toThrow("condition");
+    expect(calls).toEqual([]);
+  });
+
+  test("what left the template and is to be retained stays", async () => {
+    await deploy(await stage({ Document: documentNamed("runs", { DeletionPolicy: "Retain" }) }), targets);
+    const { changed } = await deploy(await stage({}), targets);
+
+    expect(changed).toEqual([]);
+    expect(calls).not.toContain("delete document runs");
+  });
+
+  test("another logical id for the same function keeps it, its versions and its alias", async () => {
+    await deploy(await stage(workflow("v1", "Version1")), targets);
+    const { Code, ...others } = workflow("v1", "Version1");
+    const renamed = JSON.parse(
+      JSON.stringify({ Renamed: Code, ...others }).replaceAll('"Code"}', '"Renamed"}'),
+    );
+    await deploy(await stage(renamed), targets);
+
+    expect(registry.resolve("workflow:live", null).version).toBe("1");
+    expect(registry.versionsOf("workflow")).toEqual(["1"]);
+  });
+
+  test("another name in the template makes another thing and removes the old one", async () => {
+    await deploy(await stage({ Document: documentNamed("old") }), targets);
+    await deploy(await stage({ Document: documentNamed("new") }), targets);
+
+    expect(calls.filter((call) => call.includes("document"))).toEqual([
+      "put document old",
+      "put document new",
+      "delete document old",
+    ]);
+  });
+
+  test("a replaced thing stays where the template says so", async () => {
+    const retained = { UpdateReplacePolicy: "Retain" };
+    await deploy(await stage({ Document: documentNamed("old", retained) }), targets);
+    await deploy(await stage({ Document: documentNamed("new", retained) }), targets);
+
+    expect(calls).not.toContain("delete document old");
+  });
+
+  test("a deployment that was killed between a replacement and its removal is completed by the next", async () => {
+    await deploy(await stage({ Document: documentNamed("old") }), targets);
+    const killed = { ...targets, ssm: { ...targets.ssm, deleteDocument: fail } };
+    const next = await stage({ Document: documentNamed("new") });
+    await expect(deploy(next, killed)).rejects.toThrow("cannot be removed: killed");
+
+    await deploy(next, targets);
+    expect(calls).toContain("delete document old");
+  });
+
+  test("a deployment that was killed after it had removed a function is completed by the next", async () => {
+    await deploy(await stage(workflow("v1", "Version1")), targets);
+    registry.delete("workflow");
+
+    await deploy(await stage({}), targets);
+    expect(documents.collection("stack-resources").list()).toEqual([]);
+  });
+
+  test("a timer that is to send an event of its own is refused", async () => {
+    const rule = {
+      Type: "AWS::Events::Rule",
+      Properties: { ScheduleExpression: "rate(1 minute)", Targets: [{ Id: "t", Arn: "arn:f", Input: "{}" }] },
+    };
+
+    await expect(deploy(await stage({ Rule: rule }), targets)).rejects.toThrow("target with Input");
+  });
 });
+
+function fail(): never {
+  throw new Error("killed");
+}
