@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -212,6 +212,16 @@ describe("deployment", () => {
     expect(registry.resolve("workflow:live", null).version).toBe("2");
     const old = registry.resolve("workflow", "1").configuration;
     expect(await readFile(join(old.codeDirectory, "index.mjs"), "utf8")).toBe("v1");
+  });
+
+  test("code whose copy was interrupted is copied anew", async () => {
+    await deploy(await stage(workflow("v1", "Version1")), targets);
+    const { codeDirectory } = registry.resolve("workflow", null).configuration;
+    await rename(codeDirectory, `${codeDirectory}.partial`);
+    await writeFile(join(`${codeDirectory}.partial`, "index.mjs"), "v");
+    await deploy(await stage(workflow("v1", "Version1")), targets);
+
+    expect(await readFile(join(codeDirectory, "index.mjs"), "utf8")).toBe("v1");
   });
 
   test("what left the template is removed", async () => {
