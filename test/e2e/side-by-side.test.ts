@@ -46,8 +46,8 @@ async function namesOf(other: Environment): Promise<string[]> {
   return [other.stateDirectory, settings.bridge];
 }
 
-/** Without machines' mounts, which are in namespaces of their own. */
-const everyKind = ["processes", "namespaces", "bridges", "loopDevices", "tables"];
+/** Machines mount in namespaces of their own; the mounts here hold the namespaces. */
+const everyKind = ["processes", "mounts", "namespaces", "bridges", "loopDevices", "tables"];
 
 const made: { environment: Environment; directory: string }[] = [];
 

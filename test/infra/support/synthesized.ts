@@ -1,4 +1,4 @@
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Validations } from "aws-cdk-lib";
@@ -34,6 +34,14 @@ const variables = {};
 /** Builds the tree and synthesizes every stage; fails where a rule of cdk-nag is broken and not acknowledged. */
 export async function synthesizeAll(): Promise<readonly Stack[]> {
   const directory = await mkdtemp(path.join(tmpdir(), "pgherd-infra-"));
+  try {
+    return await synthesizeInto(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function synthesizeInto(directory: string): Promise<readonly Stack[]> {
   const app = createApp({
     stages: stageNames,
     build: await build({ directory: path.join(directory, "build") }),
