@@ -1,4 +1,5 @@
 import {
+  type Execution,
   InvokeCommand,
   LambdaClient,
   type LambdaClientConfig,
@@ -37,22 +38,34 @@ export class LambdaExecutions implements Executions {
     }
   };
 
+  /** Over all versions: an execution stays on the one that it began with, and the alias moves on. */
   find: Executions["find"] = async (kind, operationId, attempt) => {
-    const { functionName, qualifier } = splitAlias(this.#alias(kind));
-    const answer = await this.#client.send(
-      new ListDurableExecutionsByFunctionCommand({
-        FunctionName: functionName,
-        Qualifier: qualifier,
-        DurableExecutionName: executionName(operationId, attempt),
-      }),
-    );
-    const found = answer.DurableExecutions ?? [];
+    const name = executionName(operationId, attempt);
+    const found = await this.#named(functionOf(this.#alias(kind)), name);
     const execution = found.find((one) => one.Status === "RUNNING") ?? found[0];
     if (execution?.Status === undefined) return { state: "absent" };
     if (execution.Status === "RUNNING") return { state: "running" };
     const endedAt = execution.EndTimestamp ?? execution.StartTimestamp ?? new Date();
     return { state: "ended", outcome: execution.Status.toLowerCase(), endedAt };
   };
+
+  /** The filter may let through names that only begin alike, and a page may be empty though others follow. */
+  async #named(functionName: string, name: string): Promise<Execution[]> {
+    const found: Execution[] = [];
+    let marker: string | undefined;
+    do {
+      const answer = await this.#client.send(
+        new ListDurableExecutionsByFunctionCommand({
+          FunctionName: functionName,
+          DurableExecutionName: name,
+          ...(marker === undefined ? {} : { Marker: marker }),
+        }),
+      );
+      found.push(...(answer.DurableExecutions ?? []).filter((one) => one.DurableExecutionName === name));
+      marker = answer.NextMarker === "" ? undefined : answer.NextMarker;
+    } while (marker !== undefined);
+    return found;
+  }
 
   #alias(kind: OperationKind): string {
     const arn = this.#settings.workflows[kind];
@@ -61,8 +74,5 @@ export class LambdaExecutions implements Executions {
   }
 }
 
-/** `arn:aws:lambda:<region>:<account>:function:<name>:<alias>` */
-function splitAlias(arn: string): { functionName: string; qualifier: string } {
-  const at = arn.lastIndexOf(":");
-  return { functionName: arn.slice(0, at), qualifier: arn.slice(at + 1) };
-}
+/** `arn:aws:lambda:<region>:<account>:function:<name>:<alias>` without the alias. */
+const functionOf = (aliasArn: string): string => aliasArn.slice(0, aliasArn.lastIndexOf(":"));
