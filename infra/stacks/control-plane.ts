@@ -142,6 +142,27 @@ export class ControlPlaneStack extends EnvironmentStack {
         this.#fleet.grantRemoveNodes(workflow);
         this.#secrets.grantRemove(workflow);
         return;
+      case "converge-cluster":
+      case "recover-cluster":
+      case "stop-cluster":
+      case "start-cluster":
+        this.#fleet.grantMakeNodes(workflow);
+        this.#secrets.grantMakeAndRead(workflow);
+        this.#document.grantRunCommands(workflow);
+        return;
+      case "rotate-credentials":
+      case "rotate-certificates":
+        this.#secrets.grantMakeAndRead(workflow);
+        this.#document.grantRunCommands(workflow);
+        return;
+      case "switchover-cluster":
+      case "failover-cluster":
+      case "restart-cluster":
+      case "reinitialize-node":
+      case "pause-cluster":
+      case "resume-cluster":
+        this.#document.grantRunCommands(workflow);
+        return;
     }
   }
 

@@ -7,8 +7,12 @@ import type { CommandKey, FinishedCommands } from "./memory.ts";
 import { applyDatabase } from "./verbs/apply-database.ts";
 import { awaitMembers } from "./verbs/await-members.ts";
 import { configure } from "./verbs/configure.ts";
+import { inspect } from "./verbs/inspect.ts";
+import { maintenance } from "./verbs/maintenance.ts";
+import { membership } from "./verbs/membership.ts";
 import { observe } from "./verbs/observe.ts";
 import { prepare } from "./verbs/prepare.ts";
+import { roleChange } from "./verbs/role-change.ts";
 import { verify } from "./verbs/verify.ts";
 
 const verbs: { readonly [V in NodeVerb]: VerbFunction<V> } = {
@@ -18,6 +22,10 @@ const verbs: { readonly [V in NodeVerb]: VerbFunction<V> } = {
   "apply-database": applyDatabase,
   verify,
   observe,
+  ...roleChange,
+  ...membership,
+  ...maintenance,
+  ...inspect,
 };
 
 /** What observe says is true for a moment only, so it is never answered from memory. */

@@ -47,7 +47,7 @@ export class ControlPlane {
   /** @param ports the cloud's own, or ones that a test has put something before */
   constructor(cloud: Cloud, ports: ClusterPorts = cloud.ports) {
     this.#ports = ports;
-    const handlers: Record<OperationKind, (event: never, context: never) => Promise<unknown>> = {
+    const handlers: Partial<Record<OperationKind, (event: never, context: never) => Promise<unknown>>> = {
       "create-cluster": workflowHandler(createClusterWorkflow(deadlines), () => ports),
       "delete-cluster": workflowHandler(deleteClusterWorkflow, () => ports),
     };
@@ -56,7 +56,11 @@ export class ControlPlane {
       region,
       account,
       invoke: inProcessInvoker(
-        (name) => (event, context) => handlers[name as OperationKind](event as never, context as never),
+        (name) => (event, context) => {
+          const handler = handlers[name as OperationKind];
+          if (handler === undefined) throw new Error(`the world has no workflow ${name}`);
+          return handler(event as never, context as never);
+        },
         () => this.engine,
       ),
       hooks: {

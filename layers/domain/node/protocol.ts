@@ -2,6 +2,10 @@ import { z } from "zod";
 import { nodeServiceSchema } from "../cluster/cluster.ts";
 import { clusterSpecSchema } from "../cluster/spec.ts";
 import { clusterIdSchema, nodeIdSchema } from "../ids.ts";
+import { inspectVerbs } from "./inspect-verbs.ts";
+import { maintenanceVerbs } from "./maintenance-verbs.ts";
+import { membershipVerbs } from "./membership-verbs.ts";
+import { roleChangeVerbs } from "./role-change-verbs.ts";
 
 /**
  * What the control plane says to a node and what the node answers. Both sides check with these schemas.
@@ -57,9 +61,11 @@ const observationSchema = z.strictObject({
 });
 export type Observation = z.infer<typeof observationSchema>;
 
-const nothing = z.strictObject({});
-
 export const nodeVerbs = {
+  ...roleChangeVerbs,
+  ...membershipVerbs,
+  ...maintenanceVerbs,
+  ...inspectVerbs,
   /** Finds, formats (only when blank) and mounts the data volume; makes the node's key; answers a CSR for it. */
   prepare: {
     input: z.strictObject({
@@ -112,7 +118,7 @@ export const nodeVerbs = {
       pooler: z.boolean(),
       timeoutSeconds: z.int().min(1).max(300),
     }),
-    output: nothing,
+    output: z.strictObject({}),
   },
   /** What Patroni and etcd say now; changes nothing. */
   observe: {

@@ -1,7 +1,23 @@
 import { z } from "zod";
 import { clusterIdSchema, operationIdSchema } from "../ids.ts";
 
-export const operationKindSchema = z.enum(["create-cluster", "delete-cluster"]);
+export const operationKindSchema = z.enum([
+  "create-cluster",
+  "delete-cluster",
+  /** Scale, resize, replace, reconfigure: from what is to what the spec says. */
+  "converge-cluster",
+  "switchover-cluster",
+  "failover-cluster",
+  "restart-cluster",
+  "reinitialize-node",
+  "pause-cluster",
+  "resume-cluster",
+  "stop-cluster",
+  "start-cluster",
+  "rotate-credentials",
+  "rotate-certificates",
+  "recover-cluster",
+]);
 export type OperationKind = z.infer<typeof operationKindSchema>;
 
 export const operationStateSchema = z.enum(["pending", "running", "succeeded", "failed", "cancelled"]);
@@ -35,6 +51,10 @@ export const operationSchema = z.object({
   state: operationStateSchema,
   progress: z.number().min(0).max(1),
   steps: z.array(stepSchema),
+  /** What the call asked for, beside the cluster's spec; its shape is the kind's own. */
+  request: z.record(z.string(), z.json()).optional(),
+  /** What came of it, such as the measured pause of a switchover. */
+  result: z.record(z.string(), z.json()).optional(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
   cancelRequested: z.boolean(),
   startedBy: z.string(),

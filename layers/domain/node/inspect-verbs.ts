@@ -1,0 +1,2 @@
+/** How a node is. */
+export const inspectVerbs = {} as const;

@@ -1,0 +1,2 @@
+/** Restart, reinitialize, pause, stop, passwords, logs. */
+export const maintenanceVerbs = {} as const;

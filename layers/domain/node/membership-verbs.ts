@@ -1,0 +1,2 @@
+/** Joining and leaving: etcd members, clones, volumes. */
+export const membershipVerbs = {} as const;

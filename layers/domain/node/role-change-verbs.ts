@@ -1,0 +1,2 @@
+/** Moving the leader, and what poolers do meanwhile. */
+export const roleChangeVerbs = {} as const;

@@ -1,0 +1,4 @@
+import type { membershipVerbs } from "../../domain/node/membership-verbs.ts";
+import type { VerbFunction } from "../context.ts";
+
+export const membership: { readonly [V in keyof typeof membershipVerbs]: VerbFunction<V> } = {};
