@@ -141,6 +141,8 @@ export class PaperMachines implements MachineDriver {
         return this.#verify(nodeVerbs.verify.input.parse(raw));
       case "observe":
         return { members: [], dcs: { quorum: true, members: [] } };
+      default:
+        throw new Error(`paper machines do not know ${verb} yet`);
     }
   }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Cluster, type ClusterNode, clusterSchema, nodeSchema } from "../../domain/cluster/cluster.ts";
+import { storedSpecSchema } from "../../domain/cluster/spec.ts";
 import { type Operation, operationSchema, stepSchema } from "../../domain/operation/operation.ts";
 import { progressOf } from "../../domain/operation/progress.ts";
 import type { AuditEntry, IdempotencyRecord } from "../../ports/store.ts";
@@ -69,7 +70,8 @@ export function nodeToItem(clusterId: string, node: ClusterNode): Item {
 }
 
 export function itemsToCluster(cluster: Item, nodes: readonly Item[]): Cluster {
-  return clusterSchema.parse({ ...cluster, nodes: nodes.toSorted(byId) });
+  const spec = storedSpecSchema.parse(cluster["spec"]);
+  return clusterSchema.parse({ ...cluster, spec, nodes: nodes.toSorted(byId) });
 }
 
 export function operationToItem(operation: Operation): Item {

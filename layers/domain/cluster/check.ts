@@ -52,6 +52,18 @@ function checkNames(spec: ClusterSpec): FieldError[] {
   return errors;
 }
 
+/** Stock Patroni raises a `ttl` below 20 s to 20 s and says so in its log only. */
+function checkFailover(spec: ClusterSpec): FieldError[] {
+  if (spec.failover.profile !== "fast" || spec.failover.wrapper) return [];
+  return [
+    {
+      path: "/failover/profile",
+      message:
+        "fast needs failover.wrapper: Patroni by itself raises its ttl to 20 s; choose standard, or leave wrapper true",
+    },
+  ];
+}
+
 function checkExtensions(spec: ClusterSpec): FieldError[] {
   return spec.extensions.flatMap((name, index) => {
     const message = checkExtension(name);
@@ -79,7 +91,13 @@ function warn(spec: ClusterSpec): string[] {
 export function checkSpec(spec: ClusterSpec): SpecCheck {
   const parameters = checkParameters(spec);
   return {
-    errors: [...checkMembers(spec), ...checkNames(spec), ...checkExtensions(spec), ...parameters.errors],
+    errors: [
+      ...checkMembers(spec),
+      ...checkNames(spec),
+      ...checkFailover(spec),
+      ...checkExtensions(spec),
+      ...parameters.errors,
+    ],
     warnings: [...warn(spec), ...parameters.warnings],
   };
 }

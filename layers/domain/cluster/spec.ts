@@ -29,6 +29,11 @@ const volumeGiBMax = 16_384;
 const membersMax = 9;
 const tagsMax = 40;
 
+/** How soon a lost leader is replaced, and how long a stall of network or etcd is ridden out: see failover.ts. */
+const failoverProfileSchema = z.enum(["fast", "standard", "cautious"]);
+export type FailoverProfile = z.infer<typeof failoverProfileSchema>;
+const failoverDefault = { profile: "standard", wrapper: true } as const;
+
 const parameterValueSchema = z.union([z.string().max(4096), z.number(), z.boolean()]);
 
 const fields = {
@@ -40,6 +45,7 @@ const fields = {
   database: databaseNameSchema,
   extensions: z.array(z.string().min(1).max(63)).max(64),
   durability: durabilitySchema,
+  failover: z.strictObject({ profile: failoverProfileSchema, wrapper: z.boolean() }),
   parameters: z.record(z.string().min(1).max(63), parameterValueSchema),
   dcs: z.strictObject({ members: z.union([z.literal(1), z.literal(3), z.literal(5), z.literal(7)]) }),
   pooler: z.strictObject({
@@ -57,6 +63,15 @@ const fields = {
 /** The spec as it is kept: every field filled in. */
 export const clusterSpecSchema = z.strictObject(fields);
 export type ClusterSpec = z.infer<typeof clusterSpecSchema>;
+
+/** Fields that came after the first clusters. */
+const laterDefaults = { failover: failoverDefault };
+
+/** A spec that was kept before a field existed has the field's default. */
+export const storedSpecSchema = z.preprocess(
+  (kept) => (typeof kept === "object" && kept !== null ? { ...laterDefaults, ...kept } : kept),
+  clusterSpecSchema,
+);
 
 /** What the document says of a field; `fallback` is the default where it is the same everywhere. */
 const says = (description: string, fallback?: unknown) =>
@@ -89,6 +104,27 @@ export const createClusterBodySchema = z.strictObject({
         "sync",
       ),
     ),
+  failover: z
+    .strictObject({
+      profile: failoverProfileSchema
+        .optional()
+        .meta(
+          says(
+            "How soon a leader that cannot be reached is replaced: `fast` 8 s, `standard` 22 s, `cautious` 32 s. The longer, the longer a stall of network or etcd that is ridden out.",
+            failoverDefault.profile,
+          ),
+        ),
+      wrapper: z
+        .boolean()
+        .optional()
+        .meta(
+          says(
+            "Patroni starts under pgherd's start script, which shortens its waits; `false` runs it as it is.",
+            failoverDefault.wrapper,
+          ),
+        ),
+    })
+    .optional(),
   parameters: fields.parameters
     .optional()
     .meta(says("PostgreSQL parameters, but for those that Patroni or pgherd sets itself.", {})),
@@ -144,6 +180,10 @@ export function completeSpec(body: CreateClusterBody, defaults: SpecDefaults): C
     database: body.database ?? "app",
     extensions: [...new Set(body.extensions ?? [])],
     durability: body.durability ?? "sync",
+    failover: {
+      profile: body.failover?.profile ?? failoverDefault.profile,
+      wrapper: body.failover?.wrapper ?? failoverDefault.wrapper,
+    },
     parameters: body.parameters ?? {},
     dcs: { members: body.dcs?.members ?? dcsMembersDefault(members) },
     pooler: {

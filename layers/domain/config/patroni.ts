@@ -1,6 +1,6 @@
 import { memberName, patroniScope } from "../cluster/names.ts";
 import { nodePorts } from "../cluster/node-ports.ts";
-import type { ClusterSpec, Durability } from "../cluster/spec.ts";
+import type { ClusterSpec, Durability, FailoverProfile } from "../cluster/spec.ts";
 import type { NodeIntent, Peer } from "../node/protocol.ts";
 import { settleParameters } from "../postgres/spec-parameters.ts";
 import { dcsPeers } from "./etcd.ts";
@@ -13,7 +13,13 @@ import { renderYaml, type YamlMapping } from "./yaml.ts";
  * Patroni's timing. The leader's key lives `ttl` seconds; a loop and two retries must fit into it, or a leader that
  * cannot reach etcd would still be running when another one is elected.
  */
-const timing = { ttl: 20, loop_wait: 1, retry_timeout: 9 } as const;
+export const failoverTiming = {
+  /** Only under the start wrapper: Patroni itself allows no ttl below 20. */
+  fast: { ttl: 7, loop_wait: 1, retry_timeout: 2 },
+  standard: { ttl: 20, loop_wait: 1, retry_timeout: 9 },
+  /** Patroni's own. */
+  cautious: { ttl: 30, loop_wait: 10, retry_timeout: 10 },
+} as const satisfies Record<FailoverProfile, YamlMapping>;
 /** An asynchronous replica that is further behind is not promoted by itself. */
 const lagBytesMaxOnFailover = 16 * 1024 ** 2;
 /** A replica that is away keeps its slot this long; max_slot_wal_keep_size bounds what that costs. */
@@ -38,11 +44,11 @@ function synchronous(durability: Durability): YamlMapping {
   }
 }
 
-/** What Patroni keeps in the DCS for the whole shard; the bootstrap writes it there once. */
+/** What Patroni keeps in the DCS for the whole shard: the bootstrap writes it there; later it is changed by PATCH. */
 export function dynamicConfiguration(spec: ClusterSpec): YamlMapping {
   const { shared } = settleParameters(spec);
   return {
-    ...timing,
+    ...failoverTiming[spec.failover.profile],
     maximum_lag_on_failover: lagBytesMaxOnFailover,
     // A crashed leader gives way at once where somebody can take over, and is started again where nobody can.
     primary_start_timeout: 0,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { nodeServiceSchema } from "../cluster/cluster.ts";
-import { clusterSpecSchema } from "../cluster/spec.ts";
+import { storedSpecSchema } from "../cluster/spec.ts";
 import { clusterIdSchema, nodeIdSchema } from "../ids.ts";
 import { inspectVerbs } from "./inspect-verbs.ts";
 import { maintenanceVerbs } from "./maintenance-verbs.ts";
@@ -35,7 +35,7 @@ export const nodeIntentSchema = z.strictObject({
   region: z.string(),
   clusterId: clusterIdSchema,
   nodeId: nodeIdSchema,
-  spec: clusterSpecSchema,
+  spec: storedSpecSchema,
   peers: z.array(peerSchema).min(1),
   authorityCertificate: pemCertificateSchema,
   nodeCertificate: pemCertificateSchema,

@@ -1,4 +1,15 @@
 import type { roleChangeVerbs } from "../../domain/node/role-change-verbs.ts";
 import type { VerbFunction } from "../context.ts";
+import { NodeFailure } from "../failure.ts";
 
-export const roleChange: { readonly [V in keyof typeof roleChangeVerbs]: VerbFunction<V> } = {};
+function missing(verb: string): () => Promise<never> {
+  return () =>
+    Promise.reject(new NodeFailure(`${verb} comes with the next change`, { code: "unknown-verb" }));
+}
+
+export const roleChange: { readonly [V in keyof typeof roleChangeVerbs]: VerbFunction<V> } = {
+  "assess-role-change": missing("assess-role-change"),
+  "change-role": missing("change-role"),
+  "drain-pooler": missing("drain-pooler"),
+  "move-dcs-leader": missing("move-dcs-leader"),
+};
