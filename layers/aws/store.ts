@@ -34,6 +34,8 @@ export class DynamoStore implements Store {
     clusters.createCluster(this.#table, cluster, start);
   startOperation: Store["startOperation"] = (start, cluster) =>
     operations.startOperation(this.#table, start, cluster);
+  changeSpec: Store["changeSpec"] = (clusterId, operationId, spec) =>
+    clusters.changeSpec(this.#table, clusterId, operationId, spec);
   readIdempotencyRecord: Store["readIdempotencyRecord"] = (principal, key) =>
     records.readIdempotencyRecord(this.#table, principal, key);
   putIdempotencyRecord: Store["putIdempotencyRecord"] = (record) =>

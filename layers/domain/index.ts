@@ -6,6 +6,8 @@ export * from "./cluster/instance-types.ts";
 export * from "./cluster/layout.ts";
 export * from "./cluster/names.ts";
 export * from "./cluster/node-ports.ts";
+export * from "./cluster/node-spec.ts";
+export * from "./cluster/plan.ts";
 export * from "./cluster/security-rules.ts";
 export * from "./cluster/spec.ts";
 export * from "./cluster/topology.ts";

@@ -1,4 +1,5 @@
 import type { Cluster, ClusterNode, ClusterStatus } from "../domain/cluster/cluster.ts";
+import type { ClusterSpec } from "../domain/cluster/spec.ts";
 import type { Operation, OperationKind, OperationStep } from "../domain/operation/operation.ts";
 
 export interface Page<T> {
@@ -38,6 +39,16 @@ export interface OperationStart {
   readonly idempotency: IdempotencyRecord | null;
 }
 
+/** How a cluster looks once an operation has claimed it. A spec needs the generation that it was made from. */
+export type OperationClaim = {
+  readonly status: ClusterStatus;
+  readonly statusReason: string;
+  readonly nodes?: readonly ClusterNode[];
+} & (
+  | { readonly expectedGeneration?: number; readonly spec?: undefined }
+  | { readonly expectedGeneration: number; readonly spec: ClusterSpec }
+);
+
 /**
  * The state of an environment. Every write that matters is conditional.
  * Problems thrown: `name-taken`, `operation-in-progress` (its detail names the operation), `not-found`,
@@ -47,11 +58,17 @@ export interface OperationStart {
 export interface Store {
   /** Claims the name, writes cluster, operation, audit entry and idempotency record in one transaction. */
   createCluster(cluster: Cluster, start: OperationStart): Promise<void>;
-  /** Claims the cluster for an operation (sets `activeOperationId` and `status`) in one transaction. */
-  startOperation(
-    start: OperationStart,
-    cluster: { status: ClusterStatus; statusReason: string; expectedGeneration?: number },
-  ): Promise<void>;
+  /**
+   * Claims the cluster for an operation (sets `activeOperationId` and `status`) in one transaction, and with it writes
+   * a new spec (the generation grows by one) and new or changed nodes.
+   */
+  startOperation(start: OperationStart, cluster: OperationClaim): Promise<void>;
+  /**
+   * Gives the cluster another spec while the operation holds it: what the operation was asked for cannot be. The
+   * generation grows by one; the same spec again changes nothing.
+   * @throws {Problem} `operation-in-progress` where the cluster is not this operation's.
+   */
+  changeSpec(clusterId: string, operationId: string, spec: ClusterSpec): Promise<void>;
   readIdempotencyRecord(principal: string, key: string): Promise<IdempotencyRecord | null>;
   /** Remembers an answer to a mutation that had nothing to write. */
   putIdempotencyRecord(record: IdempotencyRecord): Promise<void>;

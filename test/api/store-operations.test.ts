@@ -6,6 +6,7 @@ import { type DynamoDB, startDynamoDB } from "../world/dynamodb.ts";
 import {
   makeAudit,
   makeCreate,
+  makeNode,
   makeOperation,
   makeRecord,
   newClusterId,
@@ -72,6 +73,32 @@ describe("starting an operation", () => {
     expect(read).toMatchObject({ ...deleting, activeOperationId: start.operation.id });
   });
 
+  test("writes a new spec and new nodes with it: the generation grows by one", async () => {
+    await end(creating.id);
+    const spec = { ...cluster.spec, members: 4 };
+    const node = makeNode("local-1a");
+    const claim = { ...deleting, expectedGeneration: 1, spec, nodes: [node] };
+
+    await store.startOperation(startOf(), claim);
+
+    expect(await store.getCluster(cluster.id)).toMatchObject({
+      spec,
+      generation: 2,
+      nodes: [...cluster.nodes, node],
+    });
+  });
+
+  test("at another generation leaves spec and nodes alone", async () => {
+    await end(creating.id);
+    const before = await database.scan(table);
+    const spec = { ...cluster.spec, members: 4 };
+    const claim = { ...deleting, expectedGeneration: 2, spec, nodes: [makeNode("local-1a")] };
+
+    await expect(store.startOperation(startOf(), claim)).rejects.toEqual(problem("precondition-failed"));
+
+    expect(await database.scan(table)).toEqual(before);
+  });
+
   test("of ten at once claims the cluster once", async () => {
     await end(creating.id);
 
@@ -100,6 +127,29 @@ describe("starting an operation", () => {
     await store.startOperation(startOf("key"), deleting);
 
     await expect(store.startOperation(startOf("key"), deleting)).rejects.toBeInstanceOf(IdempotencyConflict);
+  });
+});
+
+describe("changing the spec while an operation holds the cluster", () => {
+  test("grows the generation once, however often it is done", async () => {
+    const spec = { ...cluster.spec, members: 5 };
+
+    await store.changeSpec(cluster.id, creating.id, spec);
+    await store.changeSpec(cluster.id, creating.id, spec);
+
+    expect(await store.getCluster(cluster.id)).toMatchObject({ spec, generation: 2 });
+  });
+
+  test("is refused to an operation that does not hold it", async () => {
+    const before = await database.scan(table);
+    const spec = { ...cluster.spec, members: 5 };
+
+    await expect(store.changeSpec(cluster.id, newOperationId(), spec)).rejects.toEqual(
+      problem("operation-in-progress"),
+    );
+    await expect(store.changeSpec(newClusterId(), creating.id, spec)).rejects.toEqual(problem("not-found"));
+
+    expect(await database.scan(table)).toEqual(before);
   });
 });
 

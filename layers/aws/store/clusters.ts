@@ -9,6 +9,7 @@ import {
 } from "@aws-sdk/lib-dynamodb";
 import type { Cluster, ClusterNode, ClusterStatus } from "../../domain/cluster/cluster.ts";
 import { clusterStatusSchema } from "../../domain/cluster/cluster.ts";
+import { type ClusterSpec, clusterSpecSchema } from "../../domain/cluster/spec.ts";
 import { Problem } from "../../domain/problems.ts";
 import type { OperationStart, Page } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
@@ -24,7 +25,7 @@ import {
   nameKey,
   nodeKey,
 } from "./keys.ts";
-import { startWrites } from "./operations.ts";
+import { inProgress, startWrites } from "./operations.ts";
 import { noCluster } from "./refusals.ts";
 import { transact, type Write } from "./transact.ts";
 
@@ -208,6 +209,35 @@ export async function updateClusterStatus(
     },
   });
   await orNoCluster(clusterId, table.client.send(command));
+}
+
+export async function changeSpec(
+  table: Table,
+  clusterId: string,
+  operationId: string,
+  spec: ClusterSpec,
+): Promise<void> {
+  const command = new UpdateCommand({
+    TableName: table.name,
+    Key: clusterKey(clusterId),
+    ConditionExpression: "activeOperationId = :operation AND spec <> :spec",
+    UpdateExpression: "SET spec = :spec, generation = generation + :one, updatedAt = :now",
+    ExpressionAttributeValues: {
+      ":operation": operationId,
+      ":spec": clusterSpecSchema.parse(spec),
+      ":one": 1,
+      ":now": new Date().toISOString(),
+    },
+    ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+  });
+  try {
+    await table.client.send(command);
+  } catch (error) {
+    if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    if (error.Item === undefined) throw noCluster(clusterId, error);
+    const holder = error.Item["activeOperationId"]?.S;
+    if (holder !== operationId) throw inProgress(clusterId, holder ?? "of nobody", error);
+  }
 }
 
 /** A node that is there is replaced without touching the cluster's item; only a new one has to see that item. */

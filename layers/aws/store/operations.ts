@@ -1,6 +1,7 @@
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { ClusterStatus } from "../../domain/cluster/cluster.ts";
+import { clusterSpecSchema } from "../../domain/cluster/spec.ts";
 import {
   endedStates,
   type Operation,
@@ -8,9 +9,9 @@ import {
   stepSchema,
 } from "../../domain/operation/operation.ts";
 import { Problem } from "../../domain/problems.ts";
-import type { AuditEntry, IdempotencyRecord, OperationStart } from "../../ports/store.ts";
+import type { AuditEntry, IdempotencyRecord, OperationClaim, OperationStart } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
-import { auditToItem, type Item, openOperationToItem, operationToItem } from "./items.ts";
+import { auditToItem, type Item, nodeToItem, openOperationToItem, operationToItem } from "./items.ts";
 import { clusterKey, openOperationKey, operationKey } from "./keys.ts";
 import { getOperation } from "./operation-lists.ts";
 import { idempotencyWrite } from "./records.ts";
@@ -39,11 +40,19 @@ export function startWrites(table: Table, start: OperationStart): Write[] {
 export async function startOperation(
   table: Table,
   start: OperationStart,
-  cluster: { status: ClusterStatus; statusReason: string; expectedGeneration?: number },
+  cluster: OperationClaim,
 ): Promise<void> {
   const { clusterId } = start.operation;
-  const generation = cluster.expectedGeneration;
-  const claim: Write = {
+  const nodes: Write[] = (cluster.nodes ?? []).map((node) => ({
+    write: { Put: { TableName: table.name, Item: nodeToItem(clusterId, node) } },
+  }));
+  await transact(table, [...startWrites(table, start), claimWrite(table, start, cluster), ...nodes]);
+}
+
+function claimWrite(table: Table, { operation }: OperationStart, cluster: OperationClaim): Write {
+  const { id: operationId, clusterId } = operation;
+  const { expectedGeneration: generation, spec } = cluster;
+  return {
     write: {
       Update: {
         TableName: table.name,
@@ -51,16 +60,18 @@ export async function startOperation(
         ConditionExpression: `attribute_exists(pk) AND activeOperationId = :none${
           generation === undefined ? "" : " AND generation = :generation"
         }`,
-        UpdateExpression:
-          "SET activeOperationId = :operation, #status = :status, statusReason = :reason, updatedAt = :now",
+        UpdateExpression: `SET activeOperationId = :operation, #status = :status, statusReason = :reason, updatedAt = :now${
+          spec === undefined ? "" : ", spec = :spec, generation = generation + :one"
+        }`,
         ExpressionAttributeNames: { "#status": "status" },
         ExpressionAttributeValues: {
           ":none": null,
-          ":operation": start.operation.id,
+          ":operation": operationId,
           ":status": cluster.status,
           ":reason": cluster.statusReason,
           ":now": new Date().toISOString(),
           ...(generation === undefined ? {} : { ":generation": generation }),
+          ...(spec === undefined ? {} : { ":spec": clusterSpecSchema.parse(spec), ":one": 1 }),
         },
         ReturnValuesOnConditionCheckFailure: "ALL_OLD",
       },
@@ -76,10 +87,9 @@ export async function startOperation(
       );
     },
   };
-  await transact(table, [...startWrites(table, start), claim]);
 }
 
-function inProgress(clusterId: string, operationId: string, cause: unknown): Problem {
+export function inProgress(clusterId: string, operationId: string, cause: unknown): Problem {
   return new Problem(
     "operation-in-progress",
     `Cluster ${clusterId} runs operation ${operationId}. Wait until it has ended, or cancel it.`,
