@@ -2,6 +2,7 @@ import type { DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
 import type { Store } from "../ports/store.ts";
 import { openTable, type Table } from "./store/client.ts";
 import * as clusters from "./store/clusters.ts";
+import * as health from "./store/health.ts";
 import * as operationLists from "./store/operation-lists.ts";
 import * as operations from "./store/operations.ts";
 import * as records from "./store/records.ts";
@@ -14,6 +15,7 @@ import * as records from "./store/records.ts";
  * | cluster | `CLUSTER#<clusterId>` | `CLUSTER` | `CLUSTERS` / `<clusterId>` | |
  * | node | `CLUSTER#<clusterId>` | `NODE#<nodeId>` | `CLUSTERS` / `<clusterId>#<nodeId>` | |
  * | CA certificate (public) | `CLUSTER#<clusterId>` | `AUTHORITY` | | |
+ * | health record | `CLUSTER#<clusterId>` | `ASSESSMENT` | | |
  * | claim of a name | `NAME#<name>` | `NAME` | | |
  * | operation with its steps | `OPERATION#<operationId>` | `OPERATION` | `OPERATIONS` / `<operationId>` | `CLUSTER#<clusterId>` / `<operationId>` |
  * | marker: has not ended | `OPEN_OPERATIONS` | `<operationId>` | | |
@@ -48,6 +50,10 @@ export class DynamoStore implements Store {
   releaseName: Store["releaseName"] = (clusterId) => clusters.releaseName(this.#table, clusterId);
   updateClusterStatus: Store["updateClusterStatus"] = (clusterId, status, statusReason) =>
     clusters.updateClusterStatus(this.#table, clusterId, status, statusReason);
+
+  readHealth: Store["readHealth"] = (clusterId) => health.readHealth(this.#table, clusterId);
+  updateHealth: Store["updateHealth"] = (clusterId, update) =>
+    health.updateHealth(this.#table, clusterId, update);
 
   putNode: Store["putNode"] = (clusterId, node) => clusters.putNode(this.#table, clusterId, node);
   removeNode: Store["removeNode"] = (clusterId, nodeId) =>

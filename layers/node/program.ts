@@ -28,8 +28,8 @@ const verbs: { readonly [V in NodeVerb]: VerbFunction<V> } = {
   ...inspect,
 };
 
-/** What observe says is true for a moment only, so it is never answered from memory. */
-const forgotten: readonly NodeVerb[] = ["observe"];
+/** What these say is true for a moment only, so it is never answered from memory. */
+const forgotten: readonly NodeVerb[] = ["observe", "inspect", "survey"];
 
 /** The longest verb waits 600 s for members (see the protocol). */
 const sameCommandWaitMs = 660_000;

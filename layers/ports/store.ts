@@ -1,4 +1,5 @@
-import type { Cluster, ClusterNode, ClusterStatus } from "../domain/cluster/cluster.ts";
+import type { Cluster, ClusterNode, ClusterStatus, Drift } from "../domain/cluster/cluster.ts";
+import type { HealthRecord } from "../domain/cluster/health-record.ts";
 import type { ClusterSpec } from "../domain/cluster/spec.ts";
 import type { Operation, OperationKind, OperationStep } from "../domain/operation/operation.ts";
 
@@ -49,6 +50,15 @@ export type OperationClaim = {
   | { readonly expectedGeneration: number; readonly spec: ClusterSpec }
 );
 
+/** A judgement of a cluster's health. */
+export interface HealthUpdate {
+  readonly status: "available" | "degraded";
+  readonly statusReason: string;
+  readonly drift: readonly Drift[];
+  readonly record: HealthRecord;
+  readonly events: readonly AuditEntry[];
+}
+
 /**
  * The state of an environment. Every write that matters is conditional.
  * Problems thrown: `name-taken`, `operation-in-progress` (its detail names the operation), `not-found`,
@@ -82,6 +92,14 @@ export interface Store {
   /** Frees the name for others while the cluster item stays (a failed create). */
   releaseName(clusterId: string): Promise<void>;
   updateClusterStatus(clusterId: string, status: ClusterStatus, statusReason: string): Promise<void>;
+
+  /** What the last {@link updateHealth} remembered. */
+  readHealth(clusterId: string): Promise<HealthRecord>;
+  /**
+   * Says how the cluster is, with its events, in one transaction: only where no operation holds it and it is
+   * `available` or `degraded`. False where that is not so; then nothing is written.
+   */
+  updateHealth(clusterId: string, update: HealthUpdate): Promise<boolean>;
 
   /** Writes a node whole; the same node again replaces it. */
   putNode(clusterId: string, node: ClusterNode): Promise<void>;

@@ -91,6 +91,7 @@ export class ControlPlane {
       createdAt: at,
       updatedAt: at,
       nodes: layoutNodes(spec, zones, nodeIds),
+      drift: [],
     };
     const start = { operation, audit: auditOf(operation, at), idempotency: null };
     await this.#ports.store.createCluster(cluster, start);

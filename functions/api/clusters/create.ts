@@ -89,6 +89,7 @@ async function create(
     createdAt,
     updatedAt: createdAt,
     nodes,
+    drift: [],
   };
   const audit = auditEntry(call, {
     action: "create-cluster",

@@ -21,6 +21,7 @@ import {
   clusterPartition,
   clusterSortKey,
   clustersIndexKey,
+  healthKey,
   indexNames,
   nameKey,
   nodeKey,
@@ -69,7 +70,7 @@ export async function getCluster(table: Table, clusterId: string): Promise<Clust
   );
 }
 
-/** Cluster and nodes, without the certificate, which sorts before them. */
+/** Cluster and nodes, without the certificate and the health record, which sort before them. */
 async function clusterItems(table: Table, clusterId: string): Promise<Item[]> {
   const answer = await table.client.send(
     new QueryCommand({
@@ -167,6 +168,7 @@ export async function removeCluster(table: Table, clusterId: string): Promise<vo
   const keys = [
     ...items.map((item) => ({ pk: clusterPartition(clusterId), sk: String(item["sk"]) })),
     authorityKey(clusterId),
+    healthKey(clusterId),
   ];
   const removals: Write[] = keys.map((key) => ({
     write: { Delete: { TableName: table.name, Key: key } },

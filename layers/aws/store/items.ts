@@ -50,6 +50,9 @@ const idempotencySchema = z.object({
   expiresAt: z.int(),
 });
 
+/** Fields of clusters that came after the first ones. */
+const laterDefaults = { drift: [] };
+
 export function clusterToItem(cluster: Cluster): Item {
   return {
     ...clusterKey(cluster.id),
@@ -71,7 +74,7 @@ export function nodeToItem(clusterId: string, node: ClusterNode): Item {
 
 export function itemsToCluster(cluster: Item, nodes: readonly Item[]): Cluster {
   const spec = storedSpecSchema.parse(cluster["spec"]);
-  return clusterSchema.parse({ ...cluster, spec, nodes: nodes.toSorted(byId) });
+  return clusterSchema.parse({ ...laterDefaults, ...cluster, spec, nodes: nodes.toSorted(byId) });
 }
 
 export function operationToItem(operation: Operation): Item {

@@ -32,6 +32,8 @@ export const authorityKey = (clusterId: string): Key => ({
   pk: clusterPartition(clusterId),
   sk: "AUTHORITY",
 });
+/** Sorts before `CLUSTER`, too. */
+export const healthKey = (clusterId: string): Key => ({ pk: clusterPartition(clusterId), sk: "ASSESSMENT" });
 export const operationKey = (operationId: string): Key => ({
   pk: `OPERATION#${operationId}`,
   sk: "OPERATION",

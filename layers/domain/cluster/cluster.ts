@@ -35,6 +35,16 @@ export const nodeSchema = z.object({
 });
 export type ClusterNode = z.infer<typeof nodeSchema>;
 
+/** Something that is not as the intent says, although no operation runs. `nodeId` is null where it is the cluster's. */
+export const driftSchema = z.object({
+  nodeId: nodeIdSchema.nullable(),
+  what: z.enum(["instance", "file", "patroni"]),
+  /** The file, or the setting in Patroni's dynamic configuration. */
+  path: z.string().optional(),
+  detail: z.string(),
+});
+export type Drift = z.infer<typeof driftSchema>;
+
 export const clusterSchema = z.object({
   id: clusterIdSchema,
   name: z.string(),
@@ -46,5 +56,6 @@ export const clusterSchema = z.object({
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
   nodes: z.array(nodeSchema),
+  drift: z.array(driftSchema),
 });
 export type Cluster = z.infer<typeof clusterSchema>;

@@ -46,6 +46,7 @@ const fields = {
   extensions: z.array(z.string().min(1).max(63)).max(64),
   durability: durabilitySchema,
   failover: z.strictObject({ profile: failoverProfileSchema, wrapper: z.boolean() }),
+  selfHealing: z.boolean(),
   parameters: z.record(z.string().min(1).max(63), parameterValueSchema),
   dcs: z.strictObject({ members: z.union([z.literal(1), z.literal(3), z.literal(5), z.literal(7)]) }),
   pooler: z.strictObject({
@@ -65,7 +66,7 @@ export const clusterSpecSchema = z.strictObject(fields);
 export type ClusterSpec = z.infer<typeof clusterSpecSchema>;
 
 /** Fields that came after the first clusters. */
-const laterDefaults = { failover: failoverDefault };
+const laterDefaults = { failover: failoverDefault, selfHealing: true };
 
 /** A spec that was kept before a field existed has the field's default. */
 export const storedSpecSchema = z.preprocess(
@@ -125,6 +126,9 @@ export const createClusterBodySchema = z.strictObject({
         ),
     })
     .optional(),
+  selfHealing: fields.selfHealing
+    .optional()
+    .meta(says("Whether a node that gives no sign of life is started or replaced by itself.", true)),
   parameters: fields.parameters
     .optional()
     .meta(says("PostgreSQL parameters, but for those that Patroni or pgherd sets itself.", {})),
@@ -184,6 +188,7 @@ export function completeSpec(body: CreateClusterBody, defaults: SpecDefaults): C
       profile: body.failover?.profile ?? failoverDefault.profile,
       wrapper: body.failover?.wrapper ?? failoverDefault.wrapper,
     },
+    selfHealing: body.selfHealing ?? true,
     parameters: body.parameters ?? {},
     dcs: { members: body.dcs?.members ?? dcsMembersDefault(members) },
     pooler: {

@@ -1,3 +1,4 @@
+export * from "./dynamic-drift.ts";
 export * from "./etcd.ts";
 export * from "./haproxy.ts";
 export * from "./paths.ts";

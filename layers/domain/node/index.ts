@@ -1,1 +1,2 @@
+export * from "./inspect-verbs.ts";
 export * from "./protocol.ts";

@@ -5,6 +5,7 @@ import { clusterIdSchema, nodeIdSchema } from "../ids.ts";
 import { inspectVerbs } from "./inspect-verbs.ts";
 import { maintenanceVerbs } from "./maintenance-verbs.ts";
 import { membershipVerbs } from "./membership-verbs.ts";
+import { observationSchema } from "./observation.ts";
 import { roleChangeVerbs } from "./role-change-verbs.ts";
 
 /**
@@ -42,24 +43,7 @@ export const nodeIntentSchema = z.strictObject({
 });
 export type NodeIntent = z.infer<typeof nodeIntentSchema>;
 
-const observedMemberSchema = z.strictObject({
-  nodeId: z.string(),
-  role: z.enum(["leader", "sync-standby", "replica"]),
-  /** Patroni's word: running, streaming, starting, stopped … */
-  state: z.string(),
-  timeline: z.int().nullable(),
-  lagBytes: z.int().nullable(),
-  pendingRestart: z.boolean(),
-});
-
-const observationSchema = z.strictObject({
-  members: z.array(observedMemberSchema),
-  dcs: z.strictObject({
-    quorum: z.boolean(),
-    members: z.array(z.strictObject({ nodeId: z.string(), healthy: z.boolean(), leader: z.boolean() })),
-  }),
-});
-export type Observation = z.infer<typeof observationSchema>;
+export { type Observation, observationSchema } from "./observation.ts";
 
 export const nodeVerbs = {
   ...roleChangeVerbs,

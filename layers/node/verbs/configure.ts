@@ -11,6 +11,7 @@ import { type ServiceFiles, serviceFiles } from "../node-files.ts";
 import { readPasswords } from "../passwords.ts";
 import { runSql } from "../psql.ts";
 import { active, enable, reload, reloadUnits, restart, start } from "../systemd.ts";
+import { rememberWritten } from "../written-files.ts";
 
 const owners = ["admin", "client", "monitor", "replicator", "rewind", "patroni"] as const;
 
@@ -104,8 +105,10 @@ export const configure: VerbFunction<"configure"> = async (intent, context) => {
   const self = findSelf(intent);
   const [key, passwords] = await Promise.all([readKey(intent), readPasswords(context, intent, owners)]);
   const services = await serviceFiles({ intent, self, passwords, key });
+  const files = services.flatMap((service) => [...service.tls, ...service.configuration, service.unitFile]);
   const [{ changed, units }] = await Promise.all([
     writeFiles(services),
+    rememberWritten(files),
     ensureFile({ path: nodePaths.intent, content: JSON.stringify(intent), owner: root, mode: 0o600 }),
   ]);
   await enable(services.map((service) => service.unit));

@@ -1,21 +1,12 @@
-import { memberName } from "../../domain/cluster/names.ts";
-import { nodePaths } from "../../domain/config/index.ts";
-import { type NodeIntent, nodeIntentSchema, type Observation } from "../../domain/node/protocol.ts";
+import type { NodeIntent, Observation } from "../../domain/node/protocol.ts";
 import type { VerbFunction } from "../context.ts";
 import { observeDcs } from "../dcs.ts";
 import { NodeFailure } from "../failure.ts";
-import { readIfPresent } from "../files.ts";
+import { readOwnIntent } from "../own-intent.ts";
 import { observeMembers } from "../patroni.ts";
 import { PeerClient } from "../peer-client.ts";
 
 const loopback = "127.0.0.1";
-
-async function readIntent(): Promise<NodeIntent> {
-  const text = await readIfPresent(nodePaths.intent);
-  if (text === null)
-    throw new NodeFailure("the node has not been configured yet", { code: "not-configured" });
-  return nodeIntentSchema.parse(JSON.parse(text));
-}
 
 /** The node's own Patroni knows; if it is away, a neighbour's does. */
 async function askAnyPatroni(client: PeerClient, intent: NodeIntent): Promise<Observation["members"]> {
@@ -37,14 +28,8 @@ async function askAnyPatroni(client: PeerClient, intent: NodeIntent): Promise<Ob
   });
 }
 
-export const observe: VerbFunction<"observe"> = async (input) => {
-  const intent = await readIntent();
-  if (intent.clusterId !== input.clusterId || intent.nodeId !== input.nodeId) {
-    throw new NodeFailure(`this is ${memberName(intent.nodeId)} of ${intent.clusterId}`, {
-      code: "wrong-node",
-    });
-  }
-  using client = await PeerClient.open();
+/** What Patroni and etcd of the node's shard say now. */
+export async function observeShard(client: PeerClient, intent: NodeIntent): Promise<Observation> {
   const [asked, dcs] = await Promise.all([
     askAnyPatroni(client, intent).catch((error: unknown) => error),
     observeDcs(client, intent.peers),
@@ -53,4 +38,10 @@ export const observe: VerbFunction<"observe"> = async (input) => {
   // Patroni cannot tell who is a member while etcd has no majority, and that is the answer.
   if (!dcs.quorum) return { members: [], dcs };
   throw asked;
+}
+
+export const observe: VerbFunction<"observe"> = async (input) => {
+  const intent = await readOwnIntent(input);
+  using client = await PeerClient.open();
+  return observeShard(client, intent);
 };

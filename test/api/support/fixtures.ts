@@ -45,6 +45,7 @@ export function makeCluster(name: string, change: Partial<Cluster> = {}): Cluste
     createdAt: now(),
     updatedAt: now(),
     nodes: zones.map((zone) => makeNode(zone)),
+    drift: [],
     ...change,
   };
 }

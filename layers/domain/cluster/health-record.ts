@@ -1,0 +1,12 @@
+import { z } from "zod";
+
+/** What was known of a cluster's health last: whoever judges it next tells a change from a state by it. */
+export const healthRecordSchema = z.object({
+  /** By shard. */
+  leaders: z.record(z.string(), z.object({ nodeId: z.string(), timeline: z.int().nullable() })),
+  /** Since when a node has given no sign of life. */
+  silentSince: z.record(z.string(), z.iso.datetime()),
+});
+export type HealthRecord = z.infer<typeof healthRecordSchema>;
+
+export const unknownHealth: HealthRecord = { leaders: {}, silentSince: {} };

@@ -1,0 +1,21 @@
+import { z } from "zod";
+
+const observedMemberSchema = z.strictObject({
+  nodeId: z.string(),
+  role: z.enum(["leader", "sync-standby", "replica"]),
+  /** Patroni's word: running, streaming, starting, stopped … */
+  state: z.string(),
+  timeline: z.int().nullable(),
+  lagBytes: z.int().nullable(),
+  pendingRestart: z.boolean(),
+});
+
+/** What Patroni and etcd say of a shard and of the DCS, as one node heard it. */
+export const observationSchema = z.strictObject({
+  members: z.array(observedMemberSchema),
+  dcs: z.strictObject({
+    quorum: z.boolean(),
+    members: z.array(z.strictObject({ nodeId: z.string(), healthy: z.boolean(), leader: z.boolean() })),
+  }),
+});
+export type Observation = z.infer<typeof observationSchema>;

@@ -1,0 +1,97 @@
+import { X509Certificate } from "node:crypto";
+import { statfs } from "node:fs/promises";
+import { z } from "zod";
+import { nodePorts } from "../domain/cluster/node-ports.ts";
+import { dynamicConfiguration, dynamicDrift, nodePaths } from "../domain/config/index.ts";
+import type { Inspection } from "../domain/node/inspect-verbs.ts";
+import type { NodeIntent, Peer } from "../domain/node/protocol.ts";
+import { NodeFailure } from "./failure.ts";
+import type { PeerClient } from "./peer-client.ts";
+import { argumentsOf, type ServiceState, serviceStates } from "./service-states.ts";
+import { inspectWal } from "./wal.ts";
+import { changedSince } from "./written-files.ts";
+
+const loopback = "127.0.0.1";
+/** Patroni on the node itself answers within milliseconds; while it waits for etcd it may not answer at all. */
+const patroniTimeoutMs = 1_000;
+const stockPatroni = "/usr/bin/patroni";
+/** Not files: what Patroni keeps in the DCS for the whole shard. */
+const dynamicPrefix = "patroni:/config/";
+/** A whole foreign configuration is told by its first few settings. */
+const dynamicDriftMax = 10;
+
+const unitOf = {
+  etcd: "etcd.service",
+  postgres: "patroni.service",
+  haproxy: "haproxy.service",
+  pgbouncer: "pgbouncer.service",
+} as const;
+
+const noWal: Inspection["wal"] = { bytes: 0, readyCount: 0, oldestReadySeconds: null };
+
+const patroniSchema = z.object({ patroni: z.object({ version: z.string() }) });
+
+interface PatroniSays {
+  readonly version: string | null;
+  readonly drift: readonly string[];
+}
+
+const silent: PatroniSays = { version: null, drift: [] };
+
+export function selfOf(intent: NodeIntent): Peer {
+  const self = intent.peers.find((peer) => peer.nodeId === intent.nodeId);
+  if (self === undefined)
+    throw new NodeFailure(`${intent.nodeId} is not among its own peers`, { code: "not-a-peer" });
+  return self;
+}
+
+/** As `df` counts: what only root could use is neither used nor there. */
+async function disk(): Promise<Inspection["disk"]> {
+  const { bsize, blocks, bfree, bavail } = await statfs(nodePaths.data);
+  const usedBytes = (blocks - bfree) * bsize;
+  return { totalBytes: usedBytes + bavail * bsize, usedBytes };
+}
+
+async function askPatroni(client: PeerClient, intent: NodeIntent): Promise<PatroniSays> {
+  try {
+    const ask = (path: string) => client.get(loopback, nodePorts.patroni, path, patroniTimeoutMs);
+    const [status, config] = await Promise.all([ask("/patroni"), ask("/config")]);
+    const { version } = patroniSchema.parse(status.body).patroni;
+    // Before the bootstrap has ended there is no configuration yet.
+    const isThere = config.status === 200;
+    return { version, drift: isThere ? dynamicDrift(dynamicConfiguration(intent.spec), config.body) : [] };
+  } catch {
+    // A Patroni that is away is told by its service's state.
+    return silent;
+  }
+}
+
+async function isWrapped(patroni: ServiceState | undefined): Promise<boolean> {
+  const commandLine = await argumentsOf(patroni?.mainPid ?? null);
+  return commandLine.length > 0 && !commandLine.includes(stockPatroni);
+}
+
+export async function inspectSelf(client: PeerClient | null, intent: NodeIntent): Promise<Inspection> {
+  const self = selfOf(intent);
+  const hasPostgres = self.services.includes("postgres");
+  const [states, space, wal, patroni, changed] = await Promise.all([
+    serviceStates(self.services.map((service) => unitOf[service])),
+    disk(),
+    hasPostgres ? inspectWal(nodePaths.postgresData) : noWal,
+    client === null ? silent : askPatroni(client, intent),
+    changedSince(),
+  ]);
+  const dynamic = patroni.drift.slice(0, dynamicDriftMax).map((setting) => `${dynamicPrefix}${setting}`);
+  const revision: unknown = "revision" in intent ? intent.revision : null;
+  return {
+    revision: typeof revision === "string" ? revision : null,
+    services: Object.fromEntries([...states].map(([unit, { state }]) => [unit, state])),
+    disk: space,
+    wal,
+    certificateNotAfter: new X509Certificate(intent.nodeCertificate).validToDate.toISOString(),
+    nowMs: Date.now(),
+    drift: [...changed, ...dynamic].map((path) => ({ path })),
+    patroniVersion: patroni.version,
+    wrapper: await isWrapped(states.get(unitOf.postgres)),
+  };
+}

@@ -1,0 +1,42 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Inspection } from "../domain/node/inspect-verbs.ts";
+
+/** initdb's own; every cluster of ours is made with it. */
+const segmentBytes = 16 * 1024 ** 2;
+const segmentPattern = /^[0-9A-F]{24}$/;
+const readySuffix = ".ready";
+
+async function entries(path: string): Promise<string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    // A member that is being cloned has none yet.
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** Age of what waits longest; null where it was archived while we looked. */
+async function ageSeconds(path: string): Promise<number | null> {
+  try {
+    return Math.max(0, (Date.now() - (await stat(path)).mtimeMs) / 1000);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/** What WAL takes of the volume, and how much of it waits for the archive. Names sort by age. */
+export async function inspectWal(dataDirectory: string): Promise<Inspection["wal"]> {
+  const directory = join(dataDirectory, "pg_wal");
+  const status = join(directory, "archive_status");
+  const [files, statuses] = await Promise.all([entries(directory), entries(status)]);
+  const ready = statuses.filter((name) => name.endsWith(readySuffix)).toSorted();
+  const [oldest] = ready;
+  return {
+    bytes: files.filter((name) => segmentPattern.test(name)).length * segmentBytes,
+    readyCount: ready.length,
+    oldestReadySeconds: oldest === undefined ? null : await ageSeconds(join(status, oldest)),
+  };
+}
