@@ -1,6 +1,7 @@
 import {
   configurationFiles,
   nodePaths,
+  patroniWrapper,
   renderEtcd,
   renderEtcdUnit,
   renderHaproxy,
@@ -75,9 +76,12 @@ async function patroni(input: NodeFilesInput): Promise<ServiceFiles> {
   const content = renderPatroni(intent, self, passwords);
   return {
     unit: "patroni.service",
-    unitFile: unitFile("patroni.service", renderPatroniUnit()),
+    unitFile: unitFile("patroni.service", renderPatroniUnit(intent.spec.failover.wrapper)),
     tls: await tlsOf("postgres", input),
-    configuration: [await privateFile("postgres", configurationFiles.patroni, content)],
+    configuration: [
+      await privateFile("postgres", configurationFiles.patroni, content),
+      { path: configurationFiles.patroniWrapper, content: patroniWrapper, owner: root, mode: 0o644 },
+    ],
   };
 }
 

@@ -44,6 +44,7 @@ export function tlsFiles(owner: TlsOwner): TlsFiles {
 export const configurationFiles = {
   etcd: `${nodePaths.configuration}/etcd.yaml`,
   patroni: `${nodePaths.configuration}/patroni.yaml`,
+  patroniWrapper: `${nodePaths.configuration}/patroni-wrapper.py`,
   haproxy: `${nodePaths.configuration}/haproxy.cfg`,
   pgbouncer: `${nodePaths.configuration}/pgbouncer.ini`,
   pgbouncerUsers: `${nodePaths.configuration}/pgbouncer-users.txt`,

@@ -34,7 +34,7 @@ export interface PatroniSecrets {
 function synchronous(durability: Durability): YamlMapping {
   switch (durability) {
     case "async":
-      return { synchronous_mode: false };
+      return { synchronous_mode: false, synchronous_mode_strict: false, synchronous_node_count: 1 };
     case "sync":
       return { synchronous_mode: true, synchronous_mode_strict: false, synchronous_node_count: 1 };
     case "strict":

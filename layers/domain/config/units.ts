@@ -108,13 +108,15 @@ ${hardening}
 ${install}`;
 }
 
-export function renderPatroniUnit(): string {
+/** `wrapper`: Patroni starts under our script (patroni-wrapper.ts). */
+export function renderPatroniUnit(wrapper: boolean): string {
+  const program = wrapper ? `/usr/bin/python3 ${configurationFiles.patroniWrapper}` : "/usr/bin/patroni";
   return `${header("Patroni and PostgreSQL", ["After=etcd.service", `RequiresMountsFor=${nodePaths.data}`])}
 
 [Service]
 Type=simple
 User=postgres
-ExecStart=/usr/bin/patroni ${configurationFiles.patroni}
+ExecStart=${program} ${configurationFiles.patroni}
 ExecReload=/bin/kill -HUP $MAINPID
 # Patroni stops PostgreSQL itself; when Patroni dies, PostgreSQL goes on and the next Patroni finds it.
 KillMode=process

@@ -26,7 +26,7 @@ describe("the files of a three-node cluster with the defaults, as reviewed", () 
   test("HAProxy", () => expect(renderHaproxy(peers, self)).toMatchSnapshot());
   test("PgBouncer", () => expect(renderPgbouncer(specOf(), 3)).toMatchSnapshot());
   test("units", () => {
-    const units = [renderEtcdUnit(), renderPatroniUnit(), renderHaproxyUnit(), renderPgbouncerUnit()];
+    const units = [renderEtcdUnit(), renderPatroniUnit(true), renderHaproxyUnit(), renderPgbouncerUnit()];
     expect(
       [...units, renderVolumeUnit("vol-0a1b"), renderMountUnit("vol-0a1b")].join("\n"),
     ).toMatchSnapshot();
@@ -147,7 +147,7 @@ describe("PgBouncer", () => {
 describe("units", () => {
   const units = {
     etcd: renderEtcdUnit(),
-    patroni: renderPatroniUnit(),
+    patroni: renderPatroniUnit(true),
     haproxy: renderHaproxyUnit(),
     pgbouncer: renderPgbouncerUnit(),
   };

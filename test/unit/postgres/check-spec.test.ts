@@ -17,6 +17,12 @@ const wrong: readonly (readonly [
     /at least as many members, and members is 2/,
   ],
   ["strict without a standby", { members: 1, durability: "strict" }, "/durability", /at least 2 members/],
+  [
+    "a ttl that stock Patroni does not take",
+    { failover: { profile: "fast", wrapper: false } },
+    "/failover/profile",
+    /raises its ttl to 20 s/,
+  ],
   ["PostgreSQL's own database", { database: "postgres" }, "/database", /PostgreSQL's own/],
   ["a template database", { database: "template1" }, "/database", /PostgreSQL's own/],
   ["PgBouncer's console", { database: "pgbouncer" }, "/database", /pooler's own console/],

@@ -1,0 +1,192 @@
+/**
+ * The script that starts Patroni. It changes constants of the one Patroni that it knows and then calls Patroni's own
+ * `main()`; anything that is not as it knows it, and it calls `main()` of a Patroni that nobody touched.
+ * docs/decisions/patroni-wrapper.md says what each change is for and why it is safe.
+ *
+ *     patroni-wrapper.py /etc/pgherd/patroni.yaml     starts Patroni
+ *     patroni-wrapper.py --check                      says whether it would be changed; exit status 0 or 1
+ */
+export const patroniWrapper = `"""Starts Patroni with shorter waits, if it is the Patroni that this script knows. Written by pgherd."""
+import dis
+import json
+import os
+import select
+import socket
+import sys
+import threading
+import time
+
+KNOWN_VERSIONS = ('4.0.7',)
+# Tells how Patroni runs; the directory goes with the service.
+REPORT = '/run/patroni/wrapper'
+
+STOP_POLLING_SECONDS = 0.05
+CATCH_UP_SECONDS = 0.05
+MEMBER_STATUS_SECONDS = 0.5
+TTL_MIN = 7
+RETRY_TIMEOUT_MIN = 2
+# A loop in flight swallows a wake-up, so there are several.
+WAKE_UPS = 12
+WAKE_UP_SECONDS = 0.1
+LOOK_FOR_POSTMASTER_SECONDS = 0.2
+
+
+class Unknown(Exception):
+    """Patroni is not as this script knows it."""
+
+
+def require(condition, what):
+    if not condition:
+        raise Unknown(what)
+
+
+def nested(code, name):
+    found = [const for const in code.co_consts if hasattr(const, 'co_code') and const.co_name == name]
+    require(len(found) == 1, '%s has %d functions %s' % (code.co_name, len(found), name))
+    return found[0]
+
+
+def with_constant(code, old, new):
+    """The same code with another constant, which it must use exactly once."""
+    def same(const):
+        return type(const) is type(old) and const == old
+    uses = [step for step in dis.get_instructions(code) if step.opcode in dis.hasconst and same(step.argval)]
+    require(len(uses) == 1, '%s uses %r %d times, not once' % (code.co_qualname, old, len(uses)))
+    return code.replace(co_consts=tuple(new if same(const) else const for const in code.co_consts))
+
+
+def with_nested(code, old, new):
+    return code.replace(co_consts=tuple(new if const is old else const for const in code.co_consts))
+
+
+def reads(code, *names):
+    """The code calls what it is said to call: a constant of another meaning is not changed."""
+    missing = [name for name in names if name not in code.co_names]
+    require(not missing, '%s does not use %s' % (code.co_qualname, ', '.join(missing)))
+
+
+class PostmasterWatch(threading.Thread):
+    """Wakes Patroni's loop when PostgreSQL ends, instead of at the loop's next turn."""
+
+    def __init__(self, ha):
+        super().__init__(name='postmaster-watch', daemon=True)
+        self._ha = ha
+        self._pid_file = os.path.join(ha.state_handler.data_dir, 'postmaster.pid')
+
+    def _open(self):
+        try:
+            with open(self._pid_file) as file:
+                pid = int(file.readline())
+            return os.pidfd_open(pid) if pid > 0 else None
+        except (OSError, ValueError):
+            # No PostgreSQL, or one that has just gone.
+            return None
+
+    def run(self):
+        while True:
+            process = self._open()
+            if process is None:
+                time.sleep(LOOK_FOR_POSTMASTER_SECONDS)
+                continue
+            try:
+                poll = select.poll()
+                poll.register(process, select.POLLIN)
+                poll.poll()
+            finally:
+                os.close(process)
+            for _ in range(WAKE_UPS):
+                self._ha.wakeup()
+                time.sleep(WAKE_UP_SECONDS)
+
+
+def plan():
+    """Checks everything and returns what is to be done: nothing is changed before all of it is known."""
+    from patroni import version
+    require(version.__version__ in KNOWN_VERSIONS, 'Patroni %s is not known' % version.__version__)
+    from patroni import config, ha, postgresql
+    from patroni.dcs import etcd3
+
+    # Each request to etcd waited 45 ms for a delayed acknowledgement: Patroni drops urllib3's own TCP_NODELAY.
+    original_options = etcd3.Etcd3.set_socket_options
+    require(original_options.__code__.co_varnames[:3] == ('self', 'sock', 'socket_options'),
+            'Etcd3.set_socket_options takes other arguments')
+    reads(original_options.__code__, 'enable_keepalive')
+
+    def set_socket_options(self, sock, socket_options):
+        original_options(self, sock, socket_options)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    # How often a stopping PostgreSQL is looked at.
+    require(getattr(postgresql, 'STOP_POLLING_INTERVAL', None) == 1, 'STOP_POLLING_INTERVAL is not 1')
+    reads(postgresql.Postgresql._do_stop.__code__, 'STOP_POLLING_INTERVAL', 'controldata')
+
+    # What replicas get to catch up before they are asked whether they have.
+    demote = ha.Ha.demote.__code__
+    on_shutdown = nested(demote, 'on_shutdown')
+    reads(on_shutdown, 'sleep', 'is_failover_possible', 'release_leader_key_voluntarily')
+    new_demote = with_nested(demote, on_shutdown, with_constant(on_shutdown, 1, CATCH_UP_SECONDS))
+
+    # The leader race asks every member, the dead one too.
+    status = ha.Ha.fetch_node_status.__code__
+    reads(status, 'request', 'from_api_response', 'unknown')
+    new_status = with_constant(status, 2, MEMBER_STATUS_SECONDS)
+
+    # ttl and retry_timeout below these are raised silently.
+    adjust = config.Config._validate_and_adjust_timeouts.__code__
+    new_adjust = with_constant(with_constant(adjust, 20, TTL_MIN), 3, RETRY_TIMEOUT_MIN)
+
+    original_init = ha.Ha.__init__
+    require(callable(getattr(ha.Ha, 'wakeup', None)), 'Ha has no wakeup')
+    reads(original_init.__code__, 'state_handler')
+    require(hasattr(os, 'pidfd_open'), 'this Python cannot watch a process')
+
+    def init(self, *args, **kwargs):
+        original_init(self, *args, **kwargs)
+        PostmasterWatch(self).start()
+
+    def apply():
+        etcd3.Etcd3.set_socket_options = set_socket_options
+        postgresql.STOP_POLLING_INTERVAL = STOP_POLLING_SECONDS
+        ha.Ha.demote.__code__ = new_demote
+        ha.Ha.fetch_node_status.__code__ = new_status
+        config.Config._validate_and_adjust_timeouts.__code__ = new_adjust
+        ha.Ha.__init__ = init
+
+    return apply
+
+
+def report(content):
+    try:
+        with open(REPORT, 'w') as file:
+            json.dump(content, file)
+    except OSError as error:
+        print('WARNING: %s cannot be written: %s' % (REPORT, error), file=sys.stderr)
+
+
+def prepare():
+    """None when Patroni is as it is known and can be changed; else why not."""
+    try:
+        return plan(), None
+    except Exception as error:  # Whatever it is: Patroni itself must start.
+        return None, '%s' % error if isinstance(error, Unknown) else '%s: %s' % (type(error).__name__, error)
+
+
+def main():
+    apply, refusal = prepare()
+    if sys.argv[1:] == ['--check']:
+        print('as known' if refusal is None else refusal)
+        return 0 if refusal is None else 1
+    if apply is None:
+        print('WARNING: Patroni runs as it is, without shorter waits: %s' % refusal, file=sys.stderr, flush=True)
+        report({'active': False, 'reason': refusal})
+    else:
+        apply()
+        report({'active': True})
+    from patroni.__main__ import main as patroni_main
+    return patroni_main()
+
+
+# Patroni starts PostgreSQL in a process that imports this file again.
+if __name__ == '__main__':
+    sys.exit(main())
+`;
