@@ -6,15 +6,15 @@ import { dynamicConfiguration, dynamicDrift, nodePaths } from "../domain/config/
 import type { Inspection } from "../domain/node/inspect-verbs.ts";
 import type { NodeIntent, Peer } from "../domain/node/protocol.ts";
 import { NodeFailure } from "./failure.ts";
+import { readIfPresent } from "./files.ts";
 import type { PeerClient } from "./peer-client.ts";
-import { argumentsOf, type ServiceState, serviceStates } from "./service-states.ts";
+import { serviceStates } from "./service-states.ts";
 import { inspectWal } from "./wal.ts";
 import { changedSince } from "./written-files.ts";
 
 const loopback = "127.0.0.1";
 /** Patroni on the node itself answers within milliseconds; while it waits for etcd it may not answer at all. */
 const patroniTimeoutMs = 1_000;
-const stockPatroni = "/usr/bin/patroni";
 /** Not files: what Patroni keeps in the DCS for the whole shard. */
 const dynamicPrefix = "patroni:/config/";
 /** A whole foreign configuration is told by its first few settings. */
@@ -29,6 +29,7 @@ const unitOf = {
 
 const noWal: Inspection["wal"] = { bytes: 0, readyCount: 0, oldestReadySeconds: null };
 
+const wrapperReportSchema = z.object({ active: z.boolean() });
 const patroniSchema = z.object({ patroni: z.object({ version: z.string() }) });
 
 interface PatroniSays {
@@ -66,9 +67,10 @@ async function askPatroni(client: PeerClient, intent: NodeIntent): Promise<Patro
   }
 }
 
-async function isWrapped(patroni: ServiceState | undefined): Promise<boolean> {
-  const commandLine = await argumentsOf(patroni?.mainPid ?? null);
-  return commandLine.length > 0 && !commandLine.includes(stockPatroni);
+/** The wrapper leaves word: it starts Patroni unchanged where it does not know its version. */
+async function isWrapped(): Promise<boolean> {
+  const text = await readIfPresent(nodePaths.wrapperReport);
+  return text !== null && wrapperReportSchema.parse(JSON.parse(text)).active;
 }
 
 export async function inspectSelf(client: PeerClient | null, intent: NodeIntent): Promise<Inspection> {
@@ -92,6 +94,6 @@ export async function inspectSelf(client: PeerClient | null, intent: NodeIntent)
     nowMs: Date.now(),
     drift: [...changed, ...dynamic].map((path) => ({ path })),
     patroniVersion: patroni.version,
-    wrapper: await isWrapped(states.get(unitOf.postgres)),
+    wrapper: await isWrapped(),
   };
 }

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { Inspection } from "../domain/node/inspect-verbs.ts";
 import { run } from "./process.ts";
 
@@ -33,16 +32,4 @@ export async function serviceStates(units: readonly string[]): Promise<ReadonlyM
       return [unit, { state, mainPid: mainPid > 0 ? mainPid : null }];
     }),
   );
-}
-
-/** The program's own arguments; none where the process is gone by now. */
-export async function argumentsOf(pid: number | null): Promise<string[]> {
-  if (pid === null) return [];
-  try {
-    return (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0").filter((part) => part !== "");
-  } catch (error) {
-    const isGone = error instanceof Error && "code" in error && ["ENOENT", "ESRCH"].includes(`${error.code}`);
-    if (isGone) return [];
-    throw error;
-  }
 }

@@ -1,5 +1,5 @@
-export * from "./dynamic-drift.ts";
 export * from "./dynamic-configuration.ts";
+export * from "./dynamic-drift.ts";
 export * from "./etcd.ts";
 export * from "./haproxy.ts";
 export * from "./paths.ts";

@@ -15,6 +15,8 @@ export const nodePaths = {
   key: "/var/lib/pgherd/tls/node.key",
   /** What configure was told last (no secrets): observe finds its peers here. */
   intent: "/var/lib/pgherd/intent.json",
+  /** The start wrapper's word on how it started Patroni; gone when Patroni is. */
+  wrapperReport: "/run/patroni/wrapper",
   /** Answers of finished commands. */
   finished: "/var/lib/pgherd/finished",
   programs: "/var/lib/pgherd/programs",

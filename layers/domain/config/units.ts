@@ -117,6 +117,7 @@ export function renderPatroniUnit(wrapper: boolean): string {
 Type=simple
 User=postgres
 ExecStart=${program} ${configurationFiles.patroni}
+SyslogIdentifier=patroni
 ExecReload=/bin/kill -HUP $MAINPID
 # Patroni stops PostgreSQL itself; when Patroni dies, PostgreSQL goes on and the next Patroni finds it.
 KillMode=process
