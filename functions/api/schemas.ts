@@ -14,7 +14,15 @@ import { named, z } from "@pgherd/layers/runtime/http";
 const spec = named("ClusterSpec", clusterSpecSchema);
 const node = named("Node", nodeSchema);
 const cluster = named("Cluster", clusterSchema.extend({ spec, nodes: z.array(node) }));
-const operation = named("Operation", operationSchema);
+/** Any JSON: the document's generator does not know the recursive schema that the store checks it with. */
+const jsonObject = z.record(z.string(), z.unknown()).optional();
+const operation = named(
+  "Operation",
+  operationSchema.extend({
+    request: jsonObject.meta({ description: "What the call asked for beside the cluster's spec." }),
+    result: jsonObject.meta({ description: "What came of it, such as a measured pause." }),
+  }),
+);
 
 export const clusterAnswer = cluster;
 export const operationAnswer = operation;

@@ -5,6 +5,7 @@ import {
   completeSpec,
   createClusterBodySchema,
   layoutNodes,
+  nodeTotal,
   type Operation,
   Problem,
 } from "@pgherd/layers/domain";
@@ -63,7 +64,7 @@ export function createCluster(context: ApiContext): Route {
       });
     }
     const zones = Object.keys(settings.subnets).toSorted();
-    const nodeIds = Array.from({ length: spec.members }, () => newId("node"));
+    const nodeIds = Array.from({ length: nodeTotal(spec) }, () => newId("node"));
     const nodes = layoutNodes(spec, zones, nodeIds);
     if (call.query.dryRun) return dryRun(context, spec, countPerZone(nodes), warnings);
     const operation = newOperation("create-cluster", newId("cluster"), call.caller.principal);

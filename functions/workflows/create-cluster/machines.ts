@@ -1,4 +1,12 @@
-import { type Cluster, type ClusterNode, Problem, securityRules, zonesToTry } from "@pgherd/layers/domain";
+import {
+  type Cluster,
+  type ClusterNode,
+  nodeRole,
+  nodeSize,
+  Problem,
+  securityRules,
+  zonesToTry,
+} from "@pgherd/layers/domain";
 import { CapacityError } from "@pgherd/layers/ports";
 import type { CreateDeadlines } from "./deadlines.ts";
 import {
@@ -27,7 +35,7 @@ export const securityGroup: ClusterAct = async ({ ports, ...scope }) => {
 export const volume: ClusterNodeAct = async (scope, nodeId) => {
   const { cluster, node } = await readNode(scope, nodeId);
   const place = { clusterId: cluster.id, nodeId, zone: node.zone };
-  const { volumeId } = await scope.ports.compute.ensureVolume(place, cluster.spec.storage.sizeGiB);
+  const { volumeId } = await scope.ports.compute.ensureVolume(place, sizeOf(cluster, node).volumeGiB);
   await scope.ports.store.putNode(cluster.id, { ...node, volumeId });
 };
 
@@ -63,10 +71,15 @@ export async function instance(
     }
   }
   const names = zonesToTry(zones, home, home).join(", ");
-  throw new NoCapacityError(`no zone has room for a ${cluster.spec.instanceType}: ${names} refused`, {
-    cause: full.at(-1),
-  });
+  throw new NoCapacityError(
+    `no zone has room for a ${sizeOf(cluster, node).instanceType}: ${names} refused`,
+    {
+      cause: full.at(-1),
+    },
+  );
 }
+
+const sizeOf = (cluster: Cluster, node: ClusterNode) => nodeSize(cluster.spec, nodeRole(node));
 
 class NoCapacityError extends Error {
   readonly code = "no-capacity";
@@ -81,7 +94,7 @@ async function start(
   return scope.ports.compute.ensureInstance(
     { clusterId: cluster.id, nodeId: node.id, zone: node.zone },
     {
-      instanceType: cluster.spec.instanceType,
+      instanceType: sizeOf(cluster, node).instanceType,
       networkInterfaceId: known(node.networkInterfaceId, "network interface", node.id),
       volumeId: known(node.volumeId, "volume", node.id),
       deadlineSeconds: deadlines.instanceSeconds,
@@ -113,7 +126,7 @@ async function move(
   const group = await compute.ensureSecurityGroup(cluster.id, securityRules(cluster.spec, settings));
   const [made, { volumeId }] = await Promise.all([
     compute.ensureNetworkInterface(place, group.securityGroupId),
-    compute.ensureVolume(place, cluster.spec.storage.sizeGiB),
+    compute.ensureVolume(place, sizeOf(cluster, node).volumeGiB),
   ]);
   const { networkInterfaceId, address } = made;
   const moved = { ...leaving, networkInterfaceId, address, volumeId };

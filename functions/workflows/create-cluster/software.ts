@@ -1,4 +1,9 @@
-import { authorityKeyParameter, type ClusterNode, synchronousStandbys } from "@pgherd/layers/domain";
+import {
+  authorityKeyParameter,
+  type ClusterNode,
+  proxyNodes,
+  synchronousStandbys,
+} from "@pgherd/layers/domain";
 import type { Peer } from "@pgherd/layers/domain/node";
 import type { CommandTarget } from "@pgherd/layers/ports";
 import { signNodeCertificate } from "@pgherd/layers/runtime/secrets";
@@ -97,7 +102,7 @@ export async function verify(scope: ClusterScope, deadlines: CreateDeadlines): P
       clusterId: cluster.id,
       nodeId: node.id,
       database: cluster.spec.database,
-      addresses: cluster.nodes.map((one) => known(one.address, "address", one.id)),
+      addresses: proxyNodes(cluster.nodes).map((one) => known(one.address, "address", one.id)),
       replicas: cluster.spec.members - 1,
       pooler: cluster.spec.pooler.enabled,
       timeoutSeconds: deadlines.verifySeconds,

@@ -2,7 +2,7 @@ import { checkParameters } from "../postgres/check-parameters.ts";
 import { checkExtension } from "../postgres/extensions.ts";
 import type { FieldError } from "../problems.ts";
 import { findInstanceType, instanceTypeSummary } from "./instance-types.ts";
-import type { ClusterSpec } from "./spec.ts";
+import { type ClusterSpec, proxyDefault } from "./spec.ts";
 
 /** What the schema cannot say: rules that need a catalogue or more than one field. */
 export interface SpecCheck {
@@ -16,10 +16,10 @@ const reservedDatabases = ["postgres", "template0", "template1"];
 
 function checkMembers(spec: ClusterSpec): FieldError[] {
   const errors: FieldError[] = [];
-  if (spec.dcs.members > spec.members) {
+  if (spec.dcs.placement === "colocated" && spec.dcs.members > spec.members) {
     errors.push({
       path: "/dcs/members",
-      message: `etcd runs on the cluster's own nodes: ${spec.dcs.members} DCS members need at least as many members, and members is ${spec.members}`,
+      message: `etcd runs on the cluster's own nodes: ${spec.dcs.members} DCS members need at least as many members, and members is ${spec.members}; lower dcs.members, or set dcs.placement to dedicated`,
     });
   }
   if (spec.durability === "strict" && spec.members < 2) {
@@ -43,11 +43,40 @@ function checkNames(spec: ClusterSpec): FieldError[] {
   if (spec.database === "pgbouncer") {
     errors.push({ path: "/database", message: '"pgbouncer" is the name of the pooler\'s own console' });
   }
-  if (findInstanceType(spec.instanceType) === undefined) {
-    errors.push({
-      path: "/instanceType",
-      message: `"${spec.instanceType}" is not an instance type that nodes can have; there are ${instanceTypeSummary}`,
-    });
+  return errors;
+}
+
+function checkInstanceTypes(spec: ClusterSpec): FieldError[] {
+  const asked = [
+    ["/instanceType", spec.instanceType],
+    ["/dcs/instanceType", spec.dcs.instanceType],
+    ["/proxy/instanceType", spec.proxy.instanceType],
+  ] as const;
+  return asked.flatMap(([path, type]) =>
+    type === undefined || findInstanceType(type) !== undefined
+      ? []
+      : [
+          {
+            path,
+            message: `"${type}" is not an instance type that nodes can have; there are ${instanceTypeSummary}`,
+          },
+        ],
+  );
+}
+
+/** What is said of nodes that the cluster does not have would be accepted and ignored. */
+function checkPlacements(spec: ClusterSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  const nowhere = (path: string, placement: string): FieldError => ({
+    path,
+    message: `is for nodes of their own: set ${placement} to "dedicated", or leave this out (null in a patch)`,
+  });
+  if (spec.dcs.placement === "colocated" && spec.dcs.instanceType !== undefined) {
+    errors.push(nowhere("/dcs/instanceType", "dcs.placement"));
+  }
+  if (spec.proxy.placement === "colocated") {
+    if (spec.proxy.instanceType !== undefined) errors.push(nowhere("/proxy/instanceType", "proxy.placement"));
+    if (spec.proxy.count !== proxyDefault.count) errors.push(nowhere("/proxy/count", "proxy.placement"));
   }
   return errors;
 }
@@ -94,6 +123,8 @@ export function checkSpec(spec: ClusterSpec): SpecCheck {
     errors: [
       ...checkMembers(spec),
       ...checkNames(spec),
+      ...checkInstanceTypes(spec),
+      ...checkPlacements(spec),
       ...checkFailover(spec),
       ...checkExtensions(spec),
       ...parameters.errors,

@@ -1,4 +1,5 @@
 import type { Cluster } from "./cluster.ts";
+import { proxyNodes } from "./layout.ts";
 import { passwordParameter } from "./names.ts";
 import { nodePorts } from "./node-ports.ts";
 
@@ -33,15 +34,20 @@ const tcpUserTimeoutMs = 3000;
 
 /**
  * How clients reach a cluster. Every node's proxies lead to the right member, so the order of hosts means nothing and
- * `target_session_attrs` is not needed. Null as long as a node has no address.
+ * `target_session_attrs` is not needed. Null as long as a new cluster has a proxy without an address.
  */
 export function describeConnection(
   cluster: Cluster,
   environment: string,
   caCertificate: string,
 ): Connection | null {
-  const hosts = cluster.nodes.flatMap((node) => node.address ?? []);
-  if (hosts.length === 0 || hosts.length < cluster.nodes.length) return null;
+  const proxies = proxyNodes(cluster.nodes);
+  // A node that is being added to a cluster is told of once it runs.
+  const isCreating = cluster.status === "creating";
+  const hosts = proxies.flatMap((node) =>
+    isCreating || node.state !== "pending" ? (node.address ?? []) : [],
+  );
+  if (hosts.length === 0 || (isCreating && hosts.length < proxies.length)) return null;
   const user = (name: "admin" | "client") => ({
     name,
     passwordParameter: passwordParameter(environment, cluster.id, name),

@@ -5,5 +5,5 @@ import type { ClusterSpec } from "./spec.ts";
  * for memory that is yet to come, and without what concerns no node, so that changing that changes no configuration.
  */
 export function nodeSpec(spec: ClusterSpec, instanceType: string): ClusterSpec {
-  return { ...spec, instanceType, deletionProtection: false, tags: {} };
+  return { ...spec, instanceType, deletionProtection: false, selfHealing: true, tags: {} };
 }

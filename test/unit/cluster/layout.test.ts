@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import {
   completeSpec,
   layoutNodes,
+  nodeRole,
+  nodeTotal,
   securityRules,
   synchronousStandbys,
   zonesToTry,
@@ -28,6 +30,25 @@ test("etcd runs on the first nodes, PostgreSQL and HAProxy on all", () => {
   expect(runs("pgbouncer")).toEqual([true, true, true, true]);
 });
 
+test("etcd and the proxies have nodes of their own where asked, each kind spread over the zones", () => {
+  const spec = specOf({
+    members: 2,
+    dcs: { members: 3, placement: "dedicated" },
+    proxy: { placement: "dedicated" },
+  });
+  const nodes = layoutNodes(spec, zones, ids(nodeTotal(spec)));
+  expect(nodes.map(({ zone, services }) => [zone, services.join(" ")])).toEqual([
+    ["a", "postgres"],
+    ["b", "postgres"],
+    ["a", "etcd"],
+    ["b", "etcd"],
+    ["c", "etcd"],
+    ["a", "haproxy pgbouncer"],
+    ["b", "haproxy pgbouncer"],
+  ]);
+  expect(nodes.map(nodeRole)).toEqual(["data", "data", "dcs", "dcs", "dcs", "proxy", "proxy"]);
+});
+
 test("PgBouncer runs nowhere, and its port is closed, where the pooler is off", () => {
   const spec = specOf({ members: 1, pooler: { enabled: false } });
   expect(layoutNodes(spec, zones, ids(1))[0]?.services).toEqual(["postgres", "etcd", "haproxy"]);
@@ -37,7 +58,7 @@ test("PgBouncer runs nowhere, and its port is closed, where the pooler is off", 
 });
 
 test("a layout needs one id per member and a zone", () => {
-  expect(() => layoutNodes(specOf({ members: 3 }), zones, ids(2))).toThrow(/3 members/);
+  expect(() => layoutNodes(specOf({ members: 3 }), zones, ids(2))).toThrow(/3 nodes/);
   expect(() => layoutNodes(specOf({ members: 1 }), [], ids(1))).toThrow(/no zone/);
 });
 

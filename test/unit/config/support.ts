@@ -1,8 +1,5 @@
-import {
-  type ClusterSpec,
-  type CreateClusterBody,
-  completeSpec,
-} from "../../../layers/domain/cluster/spec.ts";
+import { type CreateClusterBody, completeSpec } from "../../../layers/domain/cluster/create-body.ts";
+import type { ClusterSpec } from "../../../layers/domain/cluster/spec.ts";
 import type { NodeIntent, Peer } from "../../../layers/domain/node/protocol.ts";
 
 export function specOf(body: Partial<CreateClusterBody> = {}): ClusterSpec {

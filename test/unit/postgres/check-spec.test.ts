@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { checkSpec } from "../../../layers/domain/cluster/check.ts";
-import type { CreateClusterBody } from "../../../layers/domain/cluster/spec.ts";
+import type { CreateClusterBody } from "../../../layers/domain/cluster/create-body.ts";
 import { extensionNames } from "../../../layers/domain/postgres/extensions.ts";
 import { specOf } from "../config/support.ts";
 

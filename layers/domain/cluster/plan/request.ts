@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { nodeIdSchema } from "../../ids.ts";
-import { clusterSpecSchema } from "../spec.ts";
+import { storedSpecSchema } from "../spec.ts";
 
 /** A node's instance (and volume, and zone) to be given up. The ids say when that has happened. */
 export const replaceDirectiveSchema = z.strictObject({
@@ -22,7 +22,7 @@ export const convergeRequestSchema = z.strictObject({
   /** Extensions that the spec had before and has no more; those that users made themselves are theirs. */
   dropExtensions: z.array(z.string()).default([]),
   /** The spec before this operation, to go back to; null where the operation did not change it. */
-  previousSpec: clusterSpecSchema.nullable().default(null),
+  previousSpec: storedSpecSchema.nullable().default(null),
   /** Only what concerns no node has changed (`tags`, `deletionProtection` …): no node is asked. */
   isRecordOnly: z.boolean().default(false),
 });
