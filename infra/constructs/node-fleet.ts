@@ -47,6 +47,12 @@ export class NodeFleet extends Construct {
     this.grantRemoveNodes(grantee);
   }
 
+  /** Stops and starts instances; what they are made of stays. */
+  grantStopAndStartNodes(grantee: IGrantable): void {
+    this.#grant(grantee, ["ec2:StartInstances", "ec2:StopInstances"], ["instance"], this.#ours());
+    this.#props.key.grantEncryptVolumes(grantee);
+  }
+
   grantRemoveNodes(grantee: IGrantable): void {
     this.#grant(grantee, ["ec2:TerminateInstances"], ["instance"], this.#ours());
     this.#grant(grantee, ["ec2:DeleteNetworkInterface"], ["network-interface"], this.#ours());

@@ -147,12 +147,14 @@ export class ControlPlaneStack extends EnvironmentStack {
       case "stop-cluster":
       case "start-cluster":
         this.#fleet.grantMakeNodes(workflow);
+        this.#fleet.grantStopAndStartNodes(workflow);
         this.#secrets.grantMakeAndRead(workflow);
         this.#document.grantRunCommands(workflow);
         return;
       case "rotate-credentials":
       case "rotate-certificates":
         this.#secrets.grantMakeAndRead(workflow);
+        this.#secrets.grantRemove(workflow);
         this.#document.grantRunCommands(workflow);
         return;
       case "switchover-cluster":

@@ -41,6 +41,10 @@ export class Ec2Compute implements Compute {
     await volumes.attachVolume(this.#fleet, input.volumeId, instance.instanceId);
     return instance;
   };
+  stopInstance: Compute["stopInstance"] = (instanceId, deadlineSeconds) =>
+    instances.stopInstance(this.#fleet, instanceId, deadlineSeconds);
+  startInstance: Compute["startInstance"] = (place, deadlineSeconds) =>
+    instances.startInstance(this.#fleet, place, deadlineSeconds);
   removeInstance: Compute["removeInstance"] = (clusterId, nodeId) =>
     instances.removeInstance(this.#fleet, clusterId, nodeId);
   listInstances: Compute["listInstances"] = (clusterId) => instances.listInstances(this.#fleet, clusterId);

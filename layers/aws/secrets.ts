@@ -47,6 +47,26 @@ export class ParameterStoreSecrets implements Secrets {
     }
   };
 
+  /** Overwriting keeps the parameter's tags, and takes none. */
+  replace: Secrets["replace"] = async (name, value) => {
+    await this.#client.send(
+      new PutParameterCommand({
+        Name: name,
+        Value: value,
+        Type: "SecureString",
+        KeyId: this.#settings.keyId,
+        Overwrite: true,
+      }),
+    );
+  };
+
+  /** Parameter Store answers the names that it did not find and takes them for success. */
+  remove: Secrets["remove"] = async (names) => {
+    for (let from = 0; from < names.length; from += batchSize) {
+      await this.#client.send(new DeleteParametersCommand({ Names: names.slice(from, from + batchSize) }));
+    }
+  };
+
   read: Secrets["read"] = async (name) => {
     const answer = await this.#client.send(new GetParameterCommand({ Name: name, WithDecryption: true }));
     const value = answer.Parameter?.Value;

@@ -48,6 +48,8 @@ export class DynamoStore implements Store {
   listClusters: Store["listClusters"] = (page) => clusters.listClusters(this.#table, page);
   removeCluster: Store["removeCluster"] = (clusterId) => clusters.removeCluster(this.#table, clusterId);
   releaseName: Store["releaseName"] = (clusterId) => clusters.releaseName(this.#table, clusterId);
+  recordOnCluster: Store["recordOnCluster"] = (clusterId, operationId, change) =>
+    clusters.recordOnCluster(this.#table, clusterId, operationId, change);
   updateClusterStatus: Store["updateClusterStatus"] = (clusterId, status, statusReason) =>
     clusters.updateClusterStatus(this.#table, clusterId, status, statusReason);
 

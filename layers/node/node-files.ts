@@ -17,7 +17,7 @@ import {
 import type { NodeIntent, Peer } from "../domain/node/protocol.ts";
 import { account } from "./accounts.ts";
 import { type FileIntent, root } from "./files.ts";
-import { type loginUsers, verifiers } from "./passwords.ts";
+import type { NodePasswords } from "./passwords.ts";
 
 /** A service of the node and every file that it reads. */
 export interface ServiceFiles {
@@ -26,10 +26,6 @@ export interface ServiceFiles {
   readonly tls: readonly FileIntent[];
   readonly configuration: readonly FileIntent[];
 }
-
-export type NodePasswords = Readonly<
-  Record<(typeof loginUsers)[number] | "replicator" | "rewind" | "patroni", string>
->;
 
 export interface NodeFilesInput {
   readonly intent: NodeIntent;
@@ -98,7 +94,8 @@ async function haproxy(input: NodeFilesInput): Promise<ServiceFiles> {
 async function pgbouncer(input: NodeFilesInput): Promise<ServiceFiles> {
   const { intent, passwords } = input;
   const poolers = intent.peers.filter((peer) => peer.services.includes("pgbouncer")).length;
-  const users = renderPgbouncerUsers(await verifiers(intent.clusterId, passwords));
+  const logins = [...intent.logins, "monitor"] as const;
+  const users = renderPgbouncerUsers(logins.flatMap((login) => loginOf(login, passwords[login])));
   return {
     unit: "pgbouncer.service",
     unitFile: unitFile("pgbouncer.service", renderPgbouncerUnit()),
@@ -108,6 +105,10 @@ async function pgbouncer(input: NodeFilesInput): Promise<ServiceFiles> {
       await privateFile("pgbouncer", configurationFiles.pgbouncerUsers, users),
     ],
   };
+}
+
+function loginOf(name: string, password: string | undefined): [string, string][] {
+  return password === undefined ? [] : [[name, password]];
 }
 
 const makers = { etcd, postgres: patroni, haproxy, pgbouncer } as const;

@@ -1,4 +1,5 @@
-import { type databaseUsers, type PasswordOwner, passwordParameter } from "../domain/cluster/names.ts";
+import type { Login } from "../domain/cluster/logins.ts";
+import { nextPasswordParameter, type PasswordName, passwordParameter } from "../domain/cluster/names.ts";
 import type { NodeContext } from "./context.ts";
 import { NodeFailure } from "./failure.ts";
 import { saltOf, scramVerifier } from "./scram.ts";
@@ -8,13 +9,17 @@ export interface ClusterReference {
   readonly clusterId: string;
 }
 
-/** Reads passwords of the cluster. */
-export async function readPasswords<O extends PasswordOwner>(
+/** Reads passwords of the cluster; `next`: whose next password is read instead of the present one. */
+export async function readPasswords<O extends PasswordName>(
   context: NodeContext,
   cluster: ClusterReference,
   owners: readonly O[],
+  next: readonly PasswordName[] = [],
 ): Promise<Record<O, string>> {
-  const names = owners.map((owner) => passwordParameter(cluster.environment, cluster.clusterId, owner));
+  const names = owners.map((owner) => {
+    const nameOf = next.includes(owner) ? nextPasswordParameter : passwordParameter;
+    return nameOf(cluster.environment, cluster.clusterId, owner);
+  });
   const values = await context.readSecrets(names);
   const passwords: Partial<Record<O, string>> = {};
   owners.forEach((owner, index) => {
@@ -26,19 +31,34 @@ export async function readPasswords<O extends PasswordOwner>(
   return passwords as Record<O, string>;
 }
 
-/** Login roles that log in as themselves, through PgBouncer too; Patroni makes the other two. */
-export const loginUsers = [
-  "admin",
-  "client",
-  "monitor",
-] as const satisfies readonly (typeof databaseUsers)[number][];
+/** What a node's services need, whoever logs in. */
+const servicePasswords = ["monitor", "replicator", "rewind", "patroni"] as const;
+
+/** Everything that the files of a node with these logins are made of. */
+export type NodePasswords = Readonly<
+  Record<(typeof servicePasswords)[number], string> & Partial<Record<Login, string>>
+>;
+
+export async function readNodePasswords(
+  context: NodeContext,
+  intent: ClusterReference & { readonly logins: readonly Login[] },
+  next: readonly PasswordName[] = [],
+): Promise<NodePasswords> {
+  return readPasswords(context, intent, [...intent.logins, ...servicePasswords], next);
+}
+
+/** Login name → what PostgreSQL keeps of its password. */
+export type Verifiers = Readonly<Record<string, string>>;
 
 export async function verifiers(
   clusterId: string,
-  passwords: Readonly<Record<(typeof loginUsers)[number], string>>,
-): Promise<Record<(typeof loginUsers)[number], string>> {
-  const [admin, client, monitor] = await Promise.all(
-    loginUsers.map((user) => scramVerifier(passwords[user], saltOf(clusterId, user))),
+  passwords: Readonly<Partial<Record<PasswordName, string>>>,
+): Promise<Verifiers> {
+  const entries = Object.entries(passwords).map(
+    async ([name, password]): Promise<[string, string]> => [
+      name,
+      await scramVerifier(password, saltOf(clusterId, name)),
+    ],
   );
-  return { admin: admin ?? "", client: client ?? "", monitor: monitor ?? "" };
+  return Object.fromEntries(await Promise.all(entries));
 }

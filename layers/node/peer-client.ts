@@ -5,6 +5,12 @@ import { tlsFiles } from "../domain/config/index.ts";
 /** A body that is longer is not what we asked for. */
 const answerBytesMax = 1024 * 1024;
 
+/** Patroni's REST API asks for them, beside the certificate, before it changes anything. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
 export interface PeerAnswer {
   readonly status: number;
   readonly body: unknown;
@@ -31,20 +37,32 @@ export class PeerClient implements Disposable {
   }
 
   get(address: string, port: number, path: string, timeoutMs: number): Promise<PeerAnswer> {
-    return this.#send("GET", address, port, path, timeoutMs, null);
+    return this.#send("GET", address, port, path, timeoutMs, null, null);
   }
 
   post(address: string, port: number, path: string, timeoutMs: number, body: object): Promise<PeerAnswer> {
-    return this.#send("POST", address, port, path, timeoutMs, JSON.stringify(body));
+    return this.#send("POST", address, port, path, timeoutMs, JSON.stringify(body), null);
+  }
+
+  patch(
+    address: string,
+    port: number,
+    path: string,
+    timeoutMs: number,
+    body: object,
+    credentials: Credentials,
+  ): Promise<PeerAnswer> {
+    return this.#send("PATCH", address, port, path, timeoutMs, JSON.stringify(body), credentials);
   }
 
   #send(
-    method: "GET" | "POST",
+    method: "GET" | "POST" | "PATCH",
     address: string,
     port: number,
     path: string,
     timeoutMs: number,
     body: string | null,
+    credentials: Credentials | null,
   ): Promise<PeerAnswer> {
     return new Promise((resolve, reject) => {
       const outgoing = request(
@@ -55,6 +73,7 @@ export class PeerClient implements Disposable {
           path,
           agent: this.#agent,
           signal: AbortSignal.timeout(timeoutMs),
+          ...(credentials === null ? {} : { auth: `${credentials.username}:${credentials.password}` }),
           headers:
             body === null
               ? {}

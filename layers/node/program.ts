@@ -29,7 +29,7 @@ const verbs: { readonly [V in NodeVerb]: VerbFunction<V> } = {
 };
 
 /** What these say is true for a moment only, so it is never answered from memory. */
-const forgotten: readonly NodeVerb[] = ["observe", "inspect", "survey"];
+const forgotten: readonly NodeVerb[] = ["observe", "inspect", "survey", "read-logs"];
 
 /** The longest verb waits 600 s for members (see the protocol). */
 const sameCommandWaitMs = 660_000;

@@ -53,6 +53,17 @@ export interface Compute {
     place: Placement,
     input: { instanceType: string; networkInterfaceId: string; volumeId: string; deadlineSeconds: number },
   ): Promise<{ instanceId: string }>;
+  /**
+   * Shuts an instance down in order and waits until it is stopped. Interface, volumes and root file system stay. One
+   * that is stopped, or gone, is left alone.
+   */
+  stopInstance(instanceId: string, deadlineSeconds: number): Promise<void>;
+  /**
+   * Starts the node's stopped instance again and waits until it runs; one that runs is left alone.
+   * Null where there is none to start: `ensureInstance` makes another one.
+   * @throws {CapacityError} when the zone has no room.
+   */
+  startInstance(place: Placement, deadlineSeconds: number): Promise<{ instanceId: string } | null>;
   /** Terminates the node's instances and waits until they are gone. */
   removeInstance(clusterId: string, nodeId: string): Promise<void>;
 

@@ -40,6 +40,9 @@ export interface OperationStart {
   readonly idempotency: IdempotencyRecord | null;
 }
 
+/** What an operation may say of the cluster that it holds, beside spec, status and nodes. */
+export type ClusterRecordChange = Partial<Pick<Cluster, "paused" | "logins" | "retiring">>;
+
 /** How a cluster looks once an operation has claimed it. A spec needs the generation that it was made from. */
 export type OperationClaim = {
   readonly status: ClusterStatus;
@@ -91,6 +94,8 @@ export interface Store {
   removeCluster(clusterId: string): Promise<void>;
   /** Frees the name for others while the cluster item stays (a failed create). */
   releaseName(clusterId: string): Promise<void>;
+  /** Writes these fields, as long as the operation holds the cluster. @throws {Problem} `operation-in-progress` */
+  recordOnCluster(clusterId: string, operationId: string, change: ClusterRecordChange): Promise<void>;
   updateClusterStatus(clusterId: string, status: ClusterStatus, statusReason: string): Promise<void>;
 
   /** What the last {@link updateHealth} remembered. */

@@ -3,6 +3,7 @@ import {
   type ClusterNode,
   proxyNodes,
   synchronousStandbys,
+  validLogins,
 } from "@pgherd/layers/domain";
 import type { Peer } from "@pgherd/layers/domain/node";
 import type { CommandTarget } from "@pgherd/layers/ports";
@@ -49,6 +50,7 @@ export async function configure(
     nodeId,
     spec: cluster.spec,
     peers: cluster.nodes.map(peerOf),
+    logins: validLogins(cluster),
     authorityCertificate: certificate,
     nodeCertificate,
   });
@@ -85,6 +87,7 @@ export async function database(scope: ClusterScope, deadlines: CreateDeadlines):
       nodeId: leaderNode.id,
       database: cluster.spec.database,
       extensions: cluster.spec.extensions,
+      logins: validLogins(cluster),
     },
   );
   return extensions.map(({ name, version }) => `${name} ${version}`).join(", ");

@@ -3,6 +3,8 @@ import {
   type Filter,
   type Instance,
   RunInstancesCommand,
+  StartInstancesCommand,
+  StopInstancesCommand,
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import { clientToken, tagNames } from "../../domain/cluster/names.ts";
@@ -136,6 +138,56 @@ async function findInstances(
     nextToken = answer.NextToken;
   } while (nextToken !== undefined && nextToken !== "");
   return found;
+}
+
+/** One that still boots takes no stop: it is asked again. */
+export async function stopInstance(fleet: Fleet, instanceId: string, deadlineSeconds: number): Promise<void> {
+  await waitFor(`the stop of instance ${instanceId}`, deadlineSeconds * 1000, async () => {
+    const state = (await describe(fleet, instanceId))?.State?.Name;
+    if (state === undefined || goneOrStopped.includes(state)) return true;
+    if (state === "running" || state === "pending") await stop(fleet, instanceId);
+    return undefined;
+  });
+}
+
+const goneOrStopped: readonly string[] = ["stopped", "shutting-down", "terminated"];
+
+async function stop(fleet: Fleet, instanceId: string): Promise<void> {
+  try {
+    await fleet.client.send(new StopInstancesCommand({ InstanceIds: [instanceId] }));
+  } catch (error) {
+    if (!isAwsError(error, ["IncorrectInstanceState", "InvalidInstanceID.NotFound"])) throw error;
+  }
+}
+
+/** One that is still stopping is waited for first. */
+export async function startInstance(
+  fleet: Fleet,
+  place: Placement,
+  deadlineSeconds: number,
+): Promise<{ instanceId: string } | null> {
+  const living = await findInstances(fleet, place.clusterId, place.nodeId);
+  const instanceId = living[0]?.InstanceId;
+  if (instanceId === undefined) return null;
+  const what = `instance ${instanceId} of node ${place.nodeId} running again`;
+  return waitFor(what, deadlineSeconds * 1000, async () => {
+    const state = (await describe(fleet, instanceId))?.State?.Name;
+    if (state === "running") return { instanceId };
+    if (state === "shutting-down" || state === "terminated") return null;
+    if (state === "stopped") await startAgain(fleet, instanceId, place);
+    return undefined;
+  });
+}
+
+async function startAgain(fleet: Fleet, instanceId: string, place: Placement): Promise<void> {
+  try {
+    await fleet.client.send(new StartInstancesCommand({ InstanceIds: [instanceId] }));
+  } catch (error) {
+    if (isAwsError(error, ["IncorrectInstanceState"])) return;
+    if (capacityCodes.includes(awsErrorCode(error) ?? ""))
+      throw new CapacityError(place.zone, { cause: error });
+    throw error;
+  }
 }
 
 /** Asks EC2 to end every instance of the node and answers how many there still were. */

@@ -8,10 +8,10 @@ import {
   UpdateCommand,
 } from "@aws-sdk/lib-dynamodb";
 import type { Cluster, ClusterNode, ClusterStatus } from "../../domain/cluster/cluster.ts";
-import { clusterStatusSchema } from "../../domain/cluster/cluster.ts";
+import { clusterSchema, clusterStatusSchema } from "../../domain/cluster/cluster.ts";
 import { type ClusterSpec, clusterSpecSchema } from "../../domain/cluster/spec.ts";
 import { Problem } from "../../domain/problems.ts";
-import type { OperationStart, Page } from "../../ports/store.ts";
+import type { ClusterRecordChange, OperationStart, Page } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { clusterToItem, type Item, itemsToCluster, nodeToItem } from "./items.ts";
@@ -211,6 +211,37 @@ export async function updateClusterStatus(
     },
   });
   await orNoCluster(clusterId, table.client.send(command));
+}
+
+const recordSchema = clusterSchema.pick({ paused: true, logins: true, retiring: true }).partial();
+
+export async function recordOnCluster(
+  table: Table,
+  clusterId: string,
+  operationId: string,
+  change: ClusterRecordChange,
+): Promise<void> {
+  const fields = Object.entries(recordSchema.parse(change));
+  const command = new UpdateCommand({
+    TableName: table.name,
+    Key: clusterKey(clusterId),
+    ConditionExpression: "activeOperationId = :operation",
+    UpdateExpression: `SET updatedAt = :now${fields.map(([name]) => `, #${name} = :${name}`).join("")}`,
+    ExpressionAttributeNames: Object.fromEntries(fields.map(([name]) => [`#${name}`, name])),
+    ExpressionAttributeValues: {
+      ":operation": operationId,
+      ":now": new Date().toISOString(),
+      ...Object.fromEntries(fields.map(([name, value]) => [`:${name}`, value])),
+    },
+    ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+  });
+  try {
+    await table.client.send(command);
+  } catch (error) {
+    if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    if (error.Item === undefined) throw noCluster(clusterId, error);
+    throw inProgress(clusterId, error.Item["activeOperationId"]?.S ?? "of nobody", error);
+  }
 }
 
 export async function changeSpec(

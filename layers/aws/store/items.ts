@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Cluster, type ClusterNode, clusterSchema, nodeSchema } from "../../domain/cluster/cluster.ts";
+import { firstLogins } from "../../domain/cluster/logins.ts";
 import { storedSpecSchema } from "../../domain/cluster/spec.ts";
 import { type Operation, operationSchema, stepSchema } from "../../domain/operation/operation.ts";
 import { progressOf } from "../../domain/operation/progress.ts";
@@ -51,7 +52,7 @@ const idempotencySchema = z.object({
 });
 
 /** Fields of clusters that came after the first ones. */
-const laterDefaults = { drift: [] };
+const laterDefaults = { drift: [], paused: null, logins: firstLogins, retiring: null };
 
 export function clusterToItem(cluster: Cluster): Item {
   return {

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { clusterIdSchema, nodeIdSchema, operationIdSchema } from "../ids.ts";
+import { currentLoginsSchema, retiringLoginsSchema } from "./logins.ts";
+import { pauseSchema } from "./pause.ts";
 import { clusterSpecSchema } from "./spec.ts";
 
 export const clusterStatusSchema = z.enum([
@@ -53,6 +55,9 @@ export const clusterSchema = z.object({
   spec: clusterSpecSchema,
   generation: z.int().min(1),
   activeOperationId: operationIdSchema.nullable(),
+  paused: pauseSchema.nullable(),
+  logins: currentLoginsSchema,
+  retiring: retiringLoginsSchema.nullable(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
   nodes: z.array(nodeSchema),

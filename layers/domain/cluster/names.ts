@@ -1,3 +1,5 @@
+import type { Login } from "./logins.ts";
+
 /**
  * Names of external things, derived from our ids alone: a retry or an undo never depends on a recorded result.
  */
@@ -18,6 +20,9 @@ export type DatabaseUser = (typeof databaseUsers)[number];
 export const passwordOwners = [...databaseUsers, "patroni"] as const;
 export type PasswordOwner = (typeof passwordOwners)[number];
 
+/** Everything that a password can be of: the second logins of users have one while it is their turn. */
+export type PasswordName = PasswordOwner | Login;
+
 /** Everything of a cluster in Parameter Store lives under this path. */
 export function parameterPath(environment: string, clusterId: string): string {
   return `/pgherd/${environment}/${clusterId}`;
@@ -28,8 +33,13 @@ export function passwordPath(environment: string, clusterId: string): string {
 }
 
 /** Nodes may read these with their instance role. */
-export function passwordParameter(environment: string, clusterId: string, owner: PasswordOwner): string {
+export function passwordParameter(environment: string, clusterId: string, owner: PasswordName): string {
   return `${passwordPath(environment, clusterId)}/${owner}`;
+}
+
+/** A password that is about to take the place of the present one. */
+export function nextPasswordParameter(environment: string, clusterId: string, owner: PasswordName): string {
+  return `${passwordParameter(environment, clusterId, owner)}.next`;
 }
 
 export function authorityPath(environment: string, clusterId: string): string {

@@ -13,6 +13,8 @@ export const nodePaths = {
   units: "/etc/systemd/system",
   /** The node's own key; services get copies. */
   key: "/var/lib/pgherd/tls/node.key",
+  /** Made by `renew-key`, until a certificate for it arrives. */
+  nextKey: "/var/lib/pgherd/tls/next.key",
   /** What configure was told last (no secrets): observe finds its peers here. */
   intent: "/var/lib/pgherd/intent.json",
   /** The start wrapper's word on how it started Patroni; gone when Patroni is. */

@@ -9,14 +9,25 @@ const poolSizeMin = 5;
 /** Named statements that PgBouncer keeps per server connection in transaction mode. */
 const preparedStatementsMax = 200;
 
-/** Login name → SCRAM verifier. The same verifier is in PostgreSQL, so that PgBouncer can pass a login on. */
-export type Verifiers = Readonly<Record<string, string>>;
-
 /** Each pooler may take its part of the leader's connections. */
 export function poolSize(spec: ClusterSpec, poolers: number): number {
   const connections = Number(settleParameters(spec).shared["max_connections"]);
   return Math.max(poolSizeMin, Math.floor((connections * (1 - directShare)) / Math.max(1, poolers)));
 }
+
+/** What session mode runs between two clients; transaction mode runs nothing. */
+const resetQuery = [
+  "CLOSE ALL",
+  "SET SESSION AUTHORIZATION DEFAULT",
+  "RESET ALL",
+  "DEALLOCATE ALL",
+  "UNLISTEN *",
+  "SELECT pg_catalog.pg_advisory_unlock_all()",
+  "DISCARD PLANS",
+  "DISCARD TEMP",
+  "DISCARD SEQUENCES",
+  "RESET ROLE",
+].join("; ");
 
 export function renderPgbouncer(spec: ClusterSpec, poolers: number): string {
   const tls = tlsFiles("pgbouncer");
@@ -37,6 +48,8 @@ max_prepared_statements = ${preparedStatementsMax}
 auth_type = scram-sha-256
 auth_file = ${configurationFiles.pgbouncerUsers}
 stats_users = monitor
+; DISCARD ALL, but that a login that becomes its user at the start (ALTER ROLE … SET role) becomes it again.
+server_reset_query = ${resetQuery}
 client_tls_sslmode = require
 client_tls_key_file = ${tls.key}
 client_tls_cert_file = ${tls.certificate}
@@ -62,9 +75,11 @@ function quoted(text: string): string {
   return `"${text.replaceAll('"', '""')}"`;
 }
 
-/** PgBouncer's auth_file. Verifiers cannot be used to log in, but they are nobody else's business. */
-export function renderPgbouncerUsers(verifiers: Verifiers): string {
-  return Object.entries(verifiers)
-    .map(([name, verifier]) => `${quoted(name)} ${quoted(verifier)}\n`)
-    .join("");
+/**
+ * PgBouncer's auth_file. With a SCRAM verifier in it PgBouncer could only pass on the proof of a client that has logged
+ * in since, and a changed password would keep open connections from ever reaching PostgreSQL again; with the password
+ * it logs in by itself (docs/decisions/pooler-passwords.md).
+ */
+export function renderPgbouncerUsers(logins: readonly (readonly [name: string, password: string])[]): string {
+  return logins.map(([name, password]) => `${quoted(name)} ${quoted(password)}\n`).join("");
 }

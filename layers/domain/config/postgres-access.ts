@@ -6,7 +6,7 @@ export const accessRules: readonly string[] = [
   "local all postgres peer",
   "hostssl replication replicator all scram-sha-256",
   "hostssl postgres rewind all scram-sha-256",
-  "hostssl all admin,client,monitor all scram-sha-256",
+  "hostssl all admin,admin_2,client,client_2,monitor all scram-sha-256",
   "local all all reject",
   "host all all all reject",
   "host replication all all reject",

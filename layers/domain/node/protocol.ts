@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { nodeServiceSchema } from "../cluster/cluster.ts";
+import { firstLogins, loginSchema } from "../cluster/logins.ts";
 import { storedSpecSchema } from "../cluster/spec.ts";
 import { clusterIdSchema, nodeIdSchema } from "../ids.ts";
 import { inspectVerbs } from "./inspect-verbs.ts";
@@ -16,6 +17,9 @@ import { roleChangeVerbs } from "./role-change-verbs.ts";
 const pemCertificateSchema = z
   .string()
   .regex(/^-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n?$/);
+const pemCertificatesSchema = z
+  .string()
+  .regex(/^(?:-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n?){1,3}$/);
 const pemRequestSchema = z
   .string()
   .regex(/^-----BEGIN CERTIFICATE REQUEST-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE REQUEST-----\n?$/);
@@ -38,7 +42,10 @@ export const nodeIntentSchema = z.strictObject({
   nodeId: nodeIdSchema,
   spec: storedSpecSchema,
   peers: z.array(peerSchema).min(1),
-  authorityCertificate: pemCertificateSchema,
+  /** Logins that are valid now. */
+  logins: z.array(loginSchema).default(Object.values(firstLogins)),
+  /** One certificate, or several while the cluster changes from one authority to another. */
+  authorityCertificate: pemCertificatesSchema,
   nodeCertificate: pemCertificateSchema,
 });
 export type NodeIntent = z.infer<typeof nodeIntentSchema>;
@@ -85,6 +92,7 @@ export const nodeVerbs = {
       nodeId: nodeIdSchema,
       database: z.string(),
       extensions: z.array(z.string()),
+      logins: z.array(loginSchema).default(Object.values(firstLogins)),
     }),
     output: z.strictObject({
       extensions: z.array(z.strictObject({ name: z.string(), version: z.string() })),

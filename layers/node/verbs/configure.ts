@@ -1,4 +1,5 @@
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
+import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { nodePaths } from "../../domain/config/index.ts";
@@ -8,12 +9,10 @@ import { awaitDcs } from "../dcs.ts";
 import { NodeFailure } from "../failure.ts";
 import { ensureDirectory, ensureFile, type FileIntent, readIfPresent, root } from "../files.ts";
 import { type ServiceFiles, serviceFiles } from "../node-files.ts";
-import { readPasswords } from "../passwords.ts";
+import { type NodePasswords, readNodePasswords } from "../passwords.ts";
 import { runSql } from "../psql.ts";
 import { active, enable, reload, reloadUnits, restart, start } from "../systemd.ts";
 import { rememberWritten } from "../written-files.ts";
-
-const owners = ["admin", "client", "monitor", "replicator", "rewind", "patroni"] as const;
 
 /** What each running service was started or reloaded with: a configure that died half way is finished by the next. */
 const appliedPath = "/var/lib/pgherd/applied.json";
@@ -26,20 +25,34 @@ function findSelf(intent: NodeIntent): Peer {
   return self;
 }
 
-async function readKey(intent: NodeIntent): Promise<string> {
-  const key = await readIfPresent(nodePaths.key);
-  if (key === null)
+/** The key that the certificate is for: the one in use, or the one that `renew-key` has made beside it. */
+export async function readKey(intent: NodeIntent): Promise<string> {
+  const keys = await Promise.all([nodePaths.key, nodePaths.nextKey].map(readIfPresent));
+  if (keys[0] === null)
     throw new NodeFailure("the node has no key yet: prepare comes first", { code: "not-prepared" });
   const certificate = new X509Certificate(intent.nodeCertificate);
-  if (!certificate.checkPrivateKey(createPrivateKey(key))) {
+  const key = keys.find((one) => one !== null && certificate.checkPrivateKey(createPrivateKey(one))) ?? null;
+  if (key === null) {
     throw new NodeFailure("the certificate is not for this node's key", { code: "certificate-mismatch" });
   }
-  if (!certificate.verify(new X509Certificate(intent.authorityCertificate).publicKey)) {
+  if (!authorities(intent).some((authority) => certificate.verify(authority.publicKey))) {
     throw new NodeFailure("the certificate is not signed by the cluster's authority", {
       code: "certificate-mismatch",
     });
   }
   return key;
+}
+
+function authorities(intent: NodeIntent): X509Certificate[] {
+  const end = "-----END CERTIFICATE-----";
+  const texts = intent.authorityCertificate.split(end).filter((text) => text.trim() !== "");
+  return texts.map((text) => new X509Certificate(`${text.trimStart()}${end}\n`));
+}
+
+/** From here on the other key is the past. */
+async function keepKey(key: string): Promise<void> {
+  await ensureFile({ path: nodePaths.key, content: key, owner: root, mode: 0o600 });
+  await rm(nodePaths.nextKey, { force: true });
 }
 
 function fingerprint(files: readonly FileIntent[]): string {
@@ -102,8 +115,17 @@ async function bringUp(intent: NodeIntent, self: Peer, services: readonly Servic
 }
 
 export const configure: VerbFunction<"configure"> = async (intent, context) => {
+  const [key, passwords] = await Promise.all([readKey(intent), readNodePasswords(context, intent)]);
+  return applyIntent(intent, key, passwords);
+};
+
+/** Writes everything that follows from intent and passwords, and brings the services there. */
+export async function applyIntent(
+  intent: NodeIntent,
+  key: string,
+  passwords: NodePasswords,
+): Promise<{ changed: string[] }> {
   const self = findSelf(intent);
-  const [key, passwords] = await Promise.all([readKey(intent), readPasswords(context, intent, owners)]);
   const services = await serviceFiles({ intent, self, passwords, key });
   const files = services.flatMap((service) => [...service.tls, ...service.configuration, service.unitFile]);
   const [{ changed, units }] = await Promise.all([
@@ -111,8 +133,9 @@ export const configure: VerbFunction<"configure"> = async (intent, context) => {
     rememberWritten(files),
     ensureFile({ path: nodePaths.intent, content: JSON.stringify(intent), owner: root, mode: 0o600 }),
   ]);
+  await keepKey(key);
   await enable(services.map((service) => service.unit));
   if (units) await reloadUnits();
   await bringUp(intent, self, services);
   return { changed };
-};
+}

@@ -2,6 +2,7 @@ import {
   type Cluster,
   type ClusterNode,
   completeSpec,
+  firstLogins,
   type Operation,
   prefixed,
 } from "@pgherd/layers/domain";
@@ -42,6 +43,9 @@ export function makeCluster(name: string, change: Partial<Cluster> = {}): Cluste
     spec,
     generation: 1,
     activeOperationId: null,
+    paused: null,
+    logins: firstLogins,
+    retiring: null,
     createdAt: now(),
     updatedAt: now(),
     nodes: zones.map((zone) => makeNode(zone)),

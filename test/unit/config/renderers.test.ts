@@ -68,7 +68,7 @@ describe("Patroni", () => {
     expect(accepting[0]).toBe('- "local all postgres peer"');
     for (const rule of accepting.slice(1)) expect(rule).toMatch(/hostssl .* scram-sha-256/);
     const users = accepting.slice(1).flatMap((rule) => rule.split(" ")[3]?.split(",") ?? []);
-    expect(users.sort()).toEqual(["admin", "client", "monitor", "replicator", "rewind"]);
+    expect(users.sort()).toEqual(["admin", "admin_2", "client", "client_2", "monitor", "replicator", "rewind"]);
   });
 
   test("a parameter of the spec that all members share goes to the DCS, another to the member", () => {
@@ -139,8 +139,8 @@ describe("PgBouncer", () => {
     expect(text).toContain("max_client_conn = 77");
   });
 
-  test("its user file holds verifiers, quoted", () => {
-    expect(renderPgbouncerUsers({ admin: 'SCRAM-SHA-256$1:a"b' })).toBe('"admin" "SCRAM-SHA-256$1:a""b"\n');
+  test("its user file holds logins, quoted", () => {
+    expect(renderPgbouncerUsers([["admin", 'a"b']])).toBe('"admin" "a""b"\n');
   });
 });
 

@@ -1,0 +1,105 @@
+import type { NodeService } from "../../domain/cluster/cluster.ts";
+import { nodePaths } from "../../domain/config/index.ts";
+import type { VerbFunction } from "../context.ts";
+import { Deadline } from "../deadline.ts";
+import { NodeFailure } from "../failure.ts";
+import { readOwnIntent } from "../own-intent.ts";
+import { run, runAs } from "../process.ts";
+import { runSql } from "../psql.ts";
+import { active } from "../systemd.ts";
+
+const units: Readonly<Record<NodeService, string>> = {
+  pgbouncer: "pgbouncer.service",
+  haproxy: "haproxy.service",
+  postgres: "patroni.service",
+  etcd: "etcd.service",
+};
+/** Clients first, so that nobody meets a half-stopped node; what others need to stop comes last. */
+const order: readonly NodeService[] = ["pgbouncer", "haproxy", "postgres", "etcd"];
+/** A replica that cannot catch up is not waited for longer: what it lacks is on the leader. */
+const catchUpMsMax = 15_000;
+
+/** What the leader has sent word of and the replica has not flushed yet. On a leader there is nothing to wait for. */
+const hasCaughtUpSql = `SELECT pg_catalog.pg_last_wal_receive_lsn() >= latest_end_lsn
+FROM pg_catalog.pg_stat_wal_receiver WHERE status = 'streaming';`;
+
+/** A replica keeps everything that clients were told before they were cut off. */
+async function catchUp(deadline: Deadline): Promise<void> {
+  const limit = new Deadline(Math.min(catchUpMsMax, deadline.remainingMs));
+  try {
+    while (!limit.passed) {
+      const [caughtUp] = await runSql("postgres", hasCaughtUpSql);
+      if (caughtUp !== "f") return;
+    }
+  } catch (error) {
+    // PostgreSQL is down already, or does not answer: then it is stopped as it is.
+    if (!(error instanceof NodeFailure)) throw error;
+  }
+}
+
+async function stopUnit(unit: string, deadline: Deadline): Promise<void> {
+  await run("systemctl", ["stop", unit], { timeoutMs: Math.max(1, deadline.remainingMs) });
+}
+
+interface ControlData {
+  readonly state: string;
+  readonly checkpoint: string;
+}
+
+async function controlData(): Promise<ControlData | null> {
+  const { code, stdout } = await runAs(
+    "postgres",
+    `${nodePaths.postgresBin}/pg_controldata`,
+    ["-D", nodePaths.postgresData],
+    { answers: [1] },
+  );
+  if (code !== 0) return null;
+  const value = (name: string): string =>
+    stdout
+      .split("\n")
+      .find((line) => line.startsWith(`${name}:`))
+      ?.slice(name.length + 1)
+      .trim() ?? "";
+  return { state: value("Database cluster state"), checkpoint: value("Latest checkpoint location") };
+}
+
+const stoppedStates: readonly string[] = ["shut down", "shut down in recovery"];
+
+/** Patroni stops PostgreSQL; where Patroni was killed before its time, PostgreSQL is still there and is stopped here. */
+async function stopPostgres(deadline: Deadline): Promise<string | null> {
+  await catchUp(deadline);
+  await stopUnit(units.postgres, deadline);
+  const data = await controlData();
+  // A member that was never cloned has no data and no checkpoint.
+  if (data === null) return null;
+  if (stoppedStates.includes(data.state)) return data.checkpoint;
+  const seconds = Math.max(1, Math.floor(deadline.remainingMs / 1000));
+  await runAs(
+    "postgres",
+    `${nodePaths.postgresBin}/pg_ctl`,
+    ["stop", "-D", nodePaths.postgresData, "-m", "fast", "-w", "-t", String(seconds)],
+    // 1: there is no server to stop; whether it was stopped well is what the control file says.
+    { timeoutMs: deadline.remainingMs + 1000, answers: [1] },
+  );
+  const after = await controlData();
+  if (after === null || !stoppedStates.includes(after.state)) {
+    throw new NodeFailure(`PostgreSQL did not shut down in order: it is "${after?.state ?? "unknown"}"`, {
+      code: "not-shut-down",
+    });
+  }
+  return after.checkpoint;
+}
+
+export const shutDown: VerbFunction<"shut-down"> = async (input) => {
+  const intent = await readOwnIntent(input);
+  const own = intent.peers.find((peer) => peer.nodeId === intent.nodeId)?.services ?? [];
+  const wanted = order.filter((service) => input.services.includes(service) && own.includes(service));
+  const running = await active(wanted.map((service) => units[service]));
+  const deadline = new Deadline(input.deadlineSeconds * 1000);
+  let checkpoint: string | null = null;
+  for (const service of wanted) {
+    if (service === "postgres") checkpoint = await stopPostgres(deadline);
+    else await stopUnit(units[service], deadline);
+  }
+  return { stopped: wanted.map((service) => units[service]).filter((unit) => running.has(unit)), checkpoint };
+};
