@@ -68,7 +68,15 @@ describe("Patroni", () => {
     expect(accepting[0]).toBe('- "local all postgres peer"');
     for (const rule of accepting.slice(1)) expect(rule).toMatch(/hostssl .* scram-sha-256/);
     const users = accepting.slice(1).flatMap((rule) => rule.split(" ")[3]?.split(",") ?? []);
-    expect(users.sort()).toEqual(["admin", "admin_2", "client", "client_2", "monitor", "replicator", "rewind"]);
+    expect(users.sort()).toEqual([
+      "admin",
+      "admin_2",
+      "client",
+      "client_2",
+      "monitor",
+      "replicator",
+      "rewind",
+    ]);
   });
 
   test("a parameter of the spec that all members share goes to the DCS, another to the member", () => {
