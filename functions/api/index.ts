@@ -24,6 +24,7 @@ export const handler = lambdaHandler(
     store: new DynamoStore(table),
     executions: new LambdaExecutions(settings),
     observer: createObserver(commands),
+    commands,
     log,
   }),
 );

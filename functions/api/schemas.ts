@@ -54,6 +54,11 @@ export const dryRunAnswer = named(
     interrupts: z.array(z.string()).meta({ description: "What stops working, and for how long." }),
     warnings: z.array(z.string()),
     spec: spec.optional().meta({ description: "The spec with every default filled in." }),
+    changes: z.array(z.string()).optional().meta({ description: "What would be done, in this order." }),
+    preflight: z
+      .record(z.string(), z.json())
+      .optional()
+      .meta({ description: "What the nodes say about whether it can be done now." }),
   }),
 );
 export type DryRun = z.infer<typeof dryRunAnswer>;

@@ -74,6 +74,8 @@ export class DynamoStore implements Store {
     operations.markOperationRunning(this.#table, operationId, stepNames);
   updateStep: Store["updateStep"] = (operationId, step) =>
     operations.updateStep(this.#table, operationId, step);
+  putOperationResult: Store["putOperationResult"] = (operationId, result) =>
+    operations.putOperationResult(this.#table, operationId, result);
   endOperation: Store["endOperation"] = (operationId, end) =>
     operations.endOperation(this.#table, operationId, end);
   requestCancel: Store["requestCancel"] = (operationId, audit, idempotency) =>

@@ -127,6 +127,8 @@ export interface Store {
   markOperationRunning(operationId: string, stepNames?: readonly string[]): Promise<void>;
   /** Replaces the step of that name; other steps may be written at the same time. */
   updateStep(operationId: string, step: OperationStep): Promise<void>;
+  /** What came of an operation, written by the act that knows it; the last one counts. */
+  putOperationResult(operationId: string, result: NonNullable<Operation["result"]>): Promise<void>;
   /**
    * Ends the operation, frees the cluster from it and says the cluster's status, in one transaction. Ended already:
    * no change.

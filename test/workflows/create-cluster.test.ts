@@ -95,6 +95,7 @@ test("every step of a create that ended, done again, changes nothing", async () 
     clusterId: operation.clusterId,
     nodes,
     ports: cloud.ports,
+    request: {},
     said: () => leader,
   };
   for (const step of createClusterWorkflow().chapters.flatMap(stepsOf)) {

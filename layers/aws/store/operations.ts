@@ -157,6 +157,26 @@ export async function updateStep(table: Table, operationId: string, step: Operat
   throw noOperation(operationId);
 }
 
+export async function putOperationResult(
+  table: Table,
+  operationId: string,
+  result: NonNullable<Operation["result"]>,
+): Promise<void> {
+  const isThere = await succeeds(() =>
+    table.client.send(
+      new UpdateCommand({
+        TableName: table.name,
+        Key: operationKey(operationId),
+        ConditionExpression: "attribute_exists(pk)",
+        UpdateExpression: "SET #result = :result",
+        ExpressionAttributeNames: { "#result": "result" },
+        ExpressionAttributeValues: { ":result": result },
+      }),
+    ),
+  );
+  if (!isThere) throw noOperation(operationId);
+}
+
 async function succeeds(conditional: () => Promise<unknown>): Promise<boolean> {
   try {
     await conditional();

@@ -1,5 +1,10 @@
 import type { DurableContext } from "@aws/durable-execution-sdk-js";
-import { endedStates, type OperationState, type OperationStep } from "../../domain/operation/operation.ts";
+import {
+  endedStates,
+  type Operation,
+  type OperationState,
+  type OperationStep,
+} from "../../domain/operation/operation.ts";
 import { newId } from "../ids.ts";
 import { type Chapter, type Ending, stepsOf, type Workflow } from "./declaration.ts";
 import { type Failure, isPassing, sentenceOf } from "./failure.ts";
@@ -14,6 +19,7 @@ interface Input {
 
 /** What the first durable step finds, kept for the whole execution. */
 interface Opening {
+  readonly request: NonNullable<Operation["request"]>;
   readonly nodes: readonly { id: string; zone: string }[];
   readonly isOver: boolean;
   /** Everything before the point of no return is done. */
@@ -44,7 +50,7 @@ export async function conduct<Ports extends WorkflowPorts>(
   const { operationId, clusterId } = input;
   const details = new Map<string, string>();
   const said = (step: string): string | null => details.get(step) ?? null;
-  const scope = { operationId, clusterId, nodes: opening.nodes, ports, said };
+  const scope = { operationId, clusterId, nodes: opening.nodes, request: opening.request, ports, said };
   const run: Run<Ports> = { context, workflow, scope, details };
   const forward = await forwardOf(run, input, opening);
   if (forward.stop === null) return end(run, { state: "succeeded" }, forward.marks);
@@ -60,7 +66,7 @@ async function open<Ports extends WorkflowPorts>(
   const names = workflow.chapters.flatMap(stepsOf).map((step) => step.name);
   const operation = await ports.store.getOperation(input.operationId);
   if (operation === null || endedStates.includes(operation.state)) {
-    return { nodes: [], isOver: true, isCommitted: false };
+    return { nodes: [], request: {}, isOver: true, isCommitted: false };
   }
   const [cluster] = await Promise.all([
     ports.store.getCluster(input.clusterId),
@@ -70,7 +76,7 @@ async function open<Ports extends WorkflowPorts>(
   const states = new Map(operation.steps.map((step) => [step.name, step.state]));
   const isCommitted = before.flatMap(stepsOf).every((step) => states.get(step.name) === "succeeded");
   const nodes = (cluster?.nodes ?? []).map(({ id, zone }) => ({ id, zone }));
-  return { nodes, isOver: false, isCommitted };
+  return { nodes, request: operation.request ?? {}, isOver: false, isCommitted };
 }
 
 /** An execution that takes another's place unwinds what the other may have begun, unless it was past its point of no return. */

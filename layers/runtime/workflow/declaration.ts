@@ -1,4 +1,5 @@
-import type { OperationKind } from "../../domain/operation/operation.ts";
+import type { ClusterStatus } from "../../domain/cluster/cluster.ts";
+import type { Operation, OperationKind } from "../../domain/operation/operation.ts";
 import type { Failure } from "./failure.ts";
 
 /**
@@ -11,6 +12,8 @@ export interface Scope<Ports> {
   /** The cluster's nodes and their zones as they were when the workflow began. */
   readonly nodes: readonly { readonly id: string; readonly zone: string }[];
   readonly ports: Ports;
+  /** What the operation's call asked for beside the spec. */
+  readonly request: NonNullable<Operation["request"]>;
   /** What an earlier single step's act said, as it was recorded. For acts; an undo must do without. */
   readonly said: (step: string) => string | null;
 }
@@ -62,7 +65,7 @@ export interface Workflow<Ports> {
   /** The cluster's status at the end; null where the cluster is gone. */
   readonly statusAt: (
     ending: Ending,
-  ) => { readonly status: "available" | "failed"; readonly statusReason: string } | null;
+  ) => { readonly status: ClusterStatus; readonly statusReason: string } | null;
   /** Tries of an act that fails for a reason that passes (throttling, a broken connection). */
   readonly attemptsMax: number;
 }

@@ -76,6 +76,7 @@ export class World {
       store,
       executions: { ...unusedExecutions, start: this.executions.start },
       observer: createObserver(this.nodes),
+      commands: this.nodes,
       log: (level, message, fields) => this.logs.push({ level, message, ...fields }),
     });
     this.#handler = lambdaHandler(this.app);
