@@ -58,6 +58,10 @@ export class NodeFleet extends Construct {
     this.#grant(grantee, ["ec2:DeleteNetworkInterface"], ["network-interface"], this.#ours());
     this.#grant(grantee, ["ec2:DeleteVolume"], ["volume"], this.#ours());
     this.#grant(grantee, ["ec2:DeleteSecurityGroup"], ["security-group"], this.#ours());
+    this.grantSeeNodes(grantee);
+  }
+
+  grantSeeNodes(grantee: IGrantable): void {
     allow(grantee, {
       actions: [
         "ec2:DescribeInstances",

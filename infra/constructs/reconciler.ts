@@ -6,8 +6,8 @@ import { Construct } from "constructs";
 import type { FunctionSource } from "../build/tree.ts";
 import { ControlPlaneFunction, type FunctionEnvironment } from "./control-plane-function.ts";
 
-/** Less than the shortest period, so that two runs of one reconciler do not overlap. */
-const timeout = Duration.seconds(50);
+/** The watch over the clusters looks for nearly its whole minute, and its last look may take some seconds more. */
+const timeout = Duration.seconds(75);
 const memoryMiB = 512;
 
 /** A timer that compares intent with reality; takes no input. */

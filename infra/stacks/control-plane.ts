@@ -32,6 +32,9 @@ const apiTimeout = Duration.seconds(29);
 /** About half a processor: start and answers in tens of milliseconds. */
 const apiMemoryMiB = 1024;
 
+/** Reconcilers that start operations; the others do not learn of any. */
+const startingReconcilers: readonly string[] = ["stuck-operations"];
+
 /** What runs: it can be thrown away and deployed again while clusters keep serving. */
 export class ControlPlaneStack extends EnvironmentStack {
   readonly #ground: Ground;
@@ -76,7 +79,7 @@ export class ControlPlaneStack extends EnvironmentStack {
       },
     };
     this.#addApi(starting, workflows);
-    this.#addReconcilers(starting, workflows);
+    this.#addReconcilers({ environment, starting }, workflows);
     if (build.functions.some((source) => source.kind === "schedule")) {
       throw new Error(
         "functions/schedules has a function, and nothing in infra/stacks/control-plane.ts starts it",
@@ -191,20 +194,38 @@ export class ControlPlaneStack extends EnvironmentStack {
   }
 
   #addReconcilers(
-    environment: FunctionEnvironment,
+    { environment, starting }: { environment: FunctionEnvironment; starting: FunctionEnvironment },
     workflows: ReadonlyMap<OperationKind, DurableWorkflow>,
   ): void {
     for (const source of environment.build.functions.filter(({ kind }) => kind === "reconciler")) {
       const reconciler = new Reconciler(this, constructId(source), {
-        environment,
+        environment: startingReconcilers.includes(source.name) ? starting : environment,
         source,
         every: Duration.minutes(1),
       });
       this.#ground.data.table.grantReadWriteItems(reconciler);
-      for (const workflow of workflows.values()) {
-        workflow.grantStart(reconciler);
-        workflow.grantFind(reconciler);
-      }
+      this.#grantReconciler(source.name, reconciler, workflows);
+    }
+  }
+
+  #grantReconciler(
+    name: string,
+    reconciler: Reconciler,
+    workflows: ReadonlyMap<OperationKind, DurableWorkflow>,
+  ): void {
+    switch (name) {
+      case "stuck-operations":
+        for (const workflow of workflows.values()) {
+          workflow.grantStart(reconciler);
+          workflow.grantFind(reconciler);
+        }
+        return;
+      case "cluster-health":
+        this.#fleet.grantSeeNodes(reconciler);
+        this.#document.grantRunCommands(reconciler);
+        return;
+      default:
+        throw new Error(`infra/stacks/control-plane.ts does not say what reconciler ${name} may do`);
     }
   }
 }

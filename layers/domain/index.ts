@@ -3,6 +3,7 @@ export * from "./cluster/check.ts";
 export * from "./cluster/cluster.ts";
 export * from "./cluster/connection.ts";
 export * from "./cluster/create-body.ts";
+export * from "./cluster/health.ts";
 export * from "./cluster/health-record.ts";
 export * from "./cluster/instance-types.ts";
 export * from "./cluster/layout.ts";

@@ -30,6 +30,7 @@ function degraded(clusterId: string, nodeId: string): HealthUpdate {
     statusReason: "Node 1 does not answer.",
     drift: [{ nodeId: null, what: "patroni", path: "ttl", detail: "differs" }],
     record: {
+      findings: [`node-silent ${nodeId}`],
       leaders: { 0: { nodeId, timeline: 3 } },
       silentSince: { [nodeId]: new Date().toISOString() },
     },

@@ -2,6 +2,8 @@ import { z } from "zod";
 
 /** What was known of a cluster's health last: whoever judges it next tells a change from a state by it. */
 export const healthRecordSchema = z.object({
+  /** Keys of what the status tells of. */
+  findings: z.array(z.string()),
   /** By shard. */
   leaders: z.record(z.string(), z.object({ nodeId: z.string(), timeline: z.int().nullable() })),
   /** Since when a node has given no sign of life. */
@@ -9,4 +11,4 @@ export const healthRecordSchema = z.object({
 });
 export type HealthRecord = z.infer<typeof healthRecordSchema>;
 
-export const unknownHealth: HealthRecord = { leaders: {}, silentSince: {} };
+export const unknownHealth: HealthRecord = { findings: [], leaders: {}, silentSince: {} };

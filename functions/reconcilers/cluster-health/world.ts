@@ -1,0 +1,11 @@
+import type { Compute, NodeCommandPort, Store } from "@pgherd/layers/ports";
+import type { Log } from "@pgherd/layers/runtime";
+
+/** What the watch works with; cluster-health.ts wires it to AWS. */
+export interface HealthWorld {
+  readonly store: Pick<Store, "listClusters" | "readHealth" | "updateHealth">;
+  readonly commands: Pick<NodeCommandPort, "run">;
+  readonly compute: Pick<Compute, "listInstances">;
+  readonly now: () => Date;
+  readonly log: Log;
+}

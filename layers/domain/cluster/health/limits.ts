@@ -1,0 +1,17 @@
+/** From where on something is worth a person's attention. */
+export const healthLimits = {
+  /** Eight segments: a replica that far behind makes a failover late, or, asynchronous, costs what it lacks. */
+  lagBytesMax: 128 * 1024 ** 2,
+  /** PostgreSQL stops when its volume is full; this leaves time to grow it. */
+  diskUsedShareMax: 0.85,
+  /** Of the volume: WAL that is kept for a replica or an archive which is away fills it in the end. */
+  walShareMax: 0.4,
+  /** A segment is archived within seconds; this long means that the archive is away or too slow. */
+  walReadySecondsMax: 300,
+  /** Half a gigabyte that only the volume holds. */
+  walReadyCountMax: 32,
+  /** Certificates are renewed long before; who sees this knows that it does not work. */
+  certificateDaysMin: 7,
+  /** Patroni compares clocks of nodes within a second or two; certificates and logs tolerate no more either. */
+  clockSkewMsMax: 2_000,
+} as const;
