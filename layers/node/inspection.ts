@@ -90,7 +90,7 @@ export async function inspectSelf(client: PeerClient | null, intent: NodeIntent)
     services: Object.fromEntries([...states].map(([unit, { state }]) => [unit, state])),
     disk: space,
     wal,
-    certificateNotAfter: new X509Certificate(intent.nodeCertificate).validToDate.toISOString(),
+    certificateNotAfter: new Date(new X509Certificate(intent.nodeCertificate).validTo).toISOString(),
     nowMs: Date.now(),
     drift: [...changed, ...dynamic].map((path) => ({ path })),
     patroniVersion: patroni.version,

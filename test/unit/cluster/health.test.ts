@@ -310,7 +310,9 @@ describe("the status", () => {
 
   test("tells the worst first and counts the rest", () => {
     const observed = withInspection(dead(well(), 2), 0, { clockSkewMs: 9000 });
-    expect(twice(observed).statusReason).toMatch(/although its instance runs \(also: clock-skew nod_\S+0\)\.$/);
+    expect(twice(observed).statusReason).toMatch(
+      /although its instance runs \(also: clock-skew nod_\S+0\)\.$/,
+    );
   });
 
   test("of a paused cluster says so, well or not", () => {
