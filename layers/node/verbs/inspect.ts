@@ -9,7 +9,7 @@ const inspectVerb: VerbFunction<"inspect"> = async (input) => {
   const intent = await readOwnIntent(input);
   if (!selfOf(intent).services.includes("postgres")) return inspectSelf(null, intent);
   using client = await PeerClient.open();
-  return inspectSelf(client, intent);
+  return await inspectSelf(client, intent);
 };
 
 export const inspect: { readonly [V in keyof typeof inspectVerbs]: VerbFunction<V> } = {

@@ -43,5 +43,5 @@ export async function observeShard(client: PeerClient, intent: NodeIntent): Prom
 export const observe: VerbFunction<"observe"> = async (input) => {
   const intent = await readOwnIntent(input);
   using client = await PeerClient.open();
-  return observeShard(client, intent);
+  return await observeShard(client, intent);
 };

@@ -11,7 +11,10 @@ import { observeShard } from "./observe.ts";
 /** A neighbour in another zone accepts within milliseconds; a lost first packet is sent again after a second. */
 const connectTimeoutMs = 1_500;
 
-/** Whether something accepts connections there. Nothing is said, so nobody logs a visitor. */
+/**
+ * Whether something accepts connections there. Nothing is said, so nobody logs a visitor; that includes the PostgreSQL
+ * behind the proxy, which takes a connection without a word for a health check.
+ */
 function accepts(address: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port, timeout: connectTimeoutMs });
@@ -30,7 +33,7 @@ async function look(peer: Peer): Promise<Survey["neighbours"][number]> {
     peer.services.includes(service) ? accepts(peer.address, port) : Promise.resolve(null);
   const [patroni, haproxy, pgbouncer] = await Promise.all([
     ask("postgres", nodePorts.patroni),
-    ask("haproxy", nodePorts.haproxyStatistics),
+    ask("haproxy", nodePorts.any),
     ask("pgbouncer", nodePorts.pooled),
   ]);
   return { nodeId: peer.nodeId, patroni, haproxy, pgbouncer };
