@@ -5,6 +5,7 @@ import { deleteCluster } from "./clusters/delete.ts";
 import { listEvents } from "./clusters/events.ts";
 import { getCluster } from "./clusters/get.ts";
 import { listClusters } from "./clusters/list.ts";
+import { switchoverCluster } from "./clusters/switchover.ts";
 import { getTopology } from "./clusters/topology.ts";
 import type { ApiContext } from "./context.ts";
 import { docs } from "./meta/docs.ts";
@@ -21,6 +22,7 @@ export function createApi(context: ApiContext): HttpApp {
     getCluster,
     deleteCluster,
     getTopology,
+    switchoverCluster,
     getConnection,
     listEvents,
     listOperations,

@@ -1,3 +1,4 @@
+export * from "./assess.ts";
 export * from "./environment.ts";
 export * from "./ids.ts";
 export * from "./log.ts";

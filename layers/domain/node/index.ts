@@ -1,2 +1,3 @@
 export * from "./inspect-verbs.ts";
 export * from "./protocol.ts";
+export type { Assessment } from "./role-change-verbs.ts";

@@ -31,16 +31,16 @@ export const pageQuery = {
     .meta({ description: "`nextCursor` of the page before. Only the list that handed it out takes it." }),
 };
 
-export const dryRunQuery = {
-  dryRun: z
+/** A query parameter that is `true` or `false`, and `false` where it is absent. */
+export const flagQuery = (description: string) =>
+  z
     .enum(["true", "false"])
     .transform((value) => value === "true")
     .default(false)
-    .meta({
-      description:
-        "`true`: everything is checked, nothing is written or started, and the answer says what would happen.",
-      type: "boolean",
-      enum: undefined,
-      default: false,
-    }),
+    .meta({ description, type: "boolean", enum: undefined, default: false });
+
+export const dryRunQuery = {
+  dryRun: flagQuery(
+    "`true`: everything is checked, nothing is written or started, and the answer says what would happen.",
+  ),
 };

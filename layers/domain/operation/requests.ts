@@ -1,0 +1,13 @@
+import { z } from "zod";
+import { nodeIdSchema } from "../ids.ts";
+
+/** What an operation's call asked for, as it is kept in `Operation.request`: one shape per kind. */
+
+export const switchoverRequestSchema = z.strictObject({
+  shard: z.int().min(0),
+  /** Who led when the call came: done is when somebody else does. */
+  from: nodeIdSchema,
+  /** Null: the best of those that can. */
+  candidate: nodeIdSchema.nullable(),
+  force: z.boolean(),
+});
