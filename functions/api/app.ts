@@ -3,6 +3,7 @@ import { getConnection } from "./clusters/connection.ts";
 import { createCluster } from "./clusters/create.ts";
 import { deleteCluster } from "./clusters/delete.ts";
 import { listEvents } from "./clusters/events.ts";
+import { failoverCluster } from "./clusters/failover.ts";
 import { getCluster } from "./clusters/get.ts";
 import { listClusters } from "./clusters/list.ts";
 import { switchoverCluster } from "./clusters/switchover.ts";
@@ -23,6 +24,7 @@ export function createApi(context: ApiContext): HttpApp {
     deleteCluster,
     getTopology,
     switchoverCluster,
+    failoverCluster,
     getConnection,
     listEvents,
     listOperations,

@@ -56,7 +56,7 @@ export const dryRunAnswer = named(
     spec: spec.optional().meta({ description: "The spec with every default filled in." }),
     changes: z.array(z.string()).optional().meta({ description: "What would be done, in this order." }),
     preflight: z
-      .record(z.string(), z.json())
+      .looseObject({})
       .optional()
       .meta({ description: "What the nodes say about whether it can be done now." }),
   }),

@@ -48,13 +48,39 @@ export async function moveLeader(scope: Scope<ClusterPorts>, move: LeaderMove): 
   if (isSettled(assessment, move)) {
     return { from, to: known(from, "leader", cluster.id), pauseMs: null };
   }
-  const conductor = nodeOf(cluster, from ?? to);
+  const { pauseMs } = await changeRole(scope, {
+    cluster,
+    conductor: from ?? to,
+    shard: move.shard,
+    from,
+    to,
+    force: move.force ?? false,
+    step: `${move.step} ${from} ${to}`,
+  });
+  return { from, to, pauseMs };
+}
+
+/** The act itself, on the conductor's node; then etcd's leader goes elsewhere. */
+export async function changeRole(
+  scope: ClusterScope,
+  change: {
+    readonly cluster: Cluster;
+    readonly conductor: string;
+    readonly shard: number;
+    readonly from: string | null;
+    readonly to: string;
+    readonly force: boolean;
+    readonly step: string;
+  },
+): Promise<{ pauseMs: number | null }> {
+  const { cluster, from, force, shard, step, to } = change;
   const { settings, commands } = scope.ports;
-  const { pauseMs } = await commands.run(
+  const conductor = nodeOf(cluster, change.conductor);
+  const changed = await commands.run(
     {
       instanceId: known(conductor.instanceId, "instance", conductor.id),
       operationId: scope.operationId,
-      step: `${move.step} ${from} ${to}`,
+      step,
       deadlineSeconds: roleChangeSeconds + commandGraceSeconds,
     },
     "change-role",
@@ -62,15 +88,15 @@ export async function moveLeader(scope: Scope<ClusterPorts>, move: LeaderMove): 
       environment: settings.environment,
       clusterId: cluster.id,
       nodeId: conductor.id,
-      shard: move.shard,
+      shard,
       from,
       to,
-      force: move.force ?? false,
+      force,
       deadlineSeconds: roleChangeSeconds,
     },
   );
-  await separateLeaders(scope, nodeOf(cluster, to), move.step);
-  return { from, to, pauseMs };
+  await separateLeaders(scope, nodeOf(cluster, to), step);
+  return changed;
 }
 
 /** Nobody asked for somebody in particular, and none of those that must not lead does. */

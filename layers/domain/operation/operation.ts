@@ -52,9 +52,9 @@ export const operationSchema = z.object({
   progress: z.number().min(0).max(1),
   steps: z.array(stepSchema),
   /** What the call asked for, beside the cluster's spec; its shape is the kind's own. */
-  request: z.record(z.string(), z.json()).optional(),
+  request: z.looseObject({}).optional(),
   /** What came of it, such as the measured pause of a switchover. */
-  result: z.record(z.string(), z.json()).optional(),
+  result: z.looseObject({}).optional(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
   cancelRequested: z.boolean(),
   startedBy: z.string(),

@@ -11,3 +11,10 @@ export const switchoverRequestSchema = z.strictObject({
   candidate: nodeIdSchema.nullable(),
   force: z.boolean(),
 });
+
+export const failoverRequestSchema = z.strictObject({
+  shard: z.int().min(0),
+  /** Who led when the call came; null where nobody did. */
+  from: nodeIdSchema.nullable(),
+  candidate: nodeIdSchema,
+});
