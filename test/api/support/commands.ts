@@ -1,4 +1,4 @@
-import type { Observation } from "@pgherd/layers/domain/node";
+import type { Assessment, Observation } from "@pgherd/layers/domain/node";
 import { CommandError, type NodeCommandPort } from "@pgherd/layers/ports";
 
 type Run = NodeCommandPort["run"];
@@ -9,9 +9,17 @@ export class FakeNodes implements Pick<NodeCommandPort, "run"> {
   readonly observations = new Map<string, Observation | Error>();
   /** Instances in the order in which they were asked. */
   readonly asked: string[] = [];
+  /** Instance id → its answer to `assess-role-change`; an instance without one never gets the command. */
+  readonly assessments = new Map<string, Assessment>();
   delayMs = 0;
 
   run: Run = async (target, verb, input) => {
+    if (verb === "assess-role-change") {
+      const assessment = this.assessments.get(target.instanceId);
+      if (assessment === undefined) throw new CommandError("node-not-online", target.instanceId, "no agent");
+      // As below: the output of this verb.
+      return assessment as Awaited<ReturnType<Run>> as never;
+    }
     if (verb !== "observe") throw new Error(`the API sends ${verb}`);
     this.asked.push(target.instanceId);
     await new Promise((resolve) => setTimeout(resolve, this.delayMs));

@@ -1,5 +1,5 @@
 import { DynamoStore } from "@pgherd/layers/aws/store";
-import type { EnvironmentSettings } from "@pgherd/layers/domain";
+import type { Cluster, EnvironmentSettings } from "@pgherd/layers/domain";
 import type { Executions, Store } from "@pgherd/layers/ports";
 import { createObserver, type LogFields } from "@pgherd/layers/runtime";
 import { type HttpApp, lambdaHandler, type Role } from "@pgherd/layers/runtime/http";
@@ -7,6 +7,7 @@ import { createApi } from "../../../functions/api/app.ts";
 import { type DynamoDB, startDynamoDB } from "../../world/dynamodb.ts";
 import { FakeNodes } from "./commands.ts";
 import { checkAgainstDocument } from "./contract.ts";
+import { makeAudit, makeCluster, makeOperation } from "./fixtures.ts";
 
 export interface Reply {
   readonly status: number;
@@ -80,6 +81,28 @@ export class World {
       log: (level, message, fields) => this.logs.push({ level, message, ...fields }),
     });
     this.#handler = lambdaHandler(this.app);
+  }
+
+  /** A cluster that was created, with its nodes running. */
+  async makeAvailable(name: string, change: Partial<Cluster> = {}): Promise<Cluster> {
+    const drawn = makeCluster(name, change);
+    const nodes = drawn.nodes.map((node, index) => ({
+      ...node,
+      state: "running" as const,
+      instanceId: `i-${node.id}`,
+      networkInterfaceId: `eni-${node.id}`,
+      volumeId: `vol-${index}`,
+      address: `198.18.0.${index + 10}`,
+    }));
+    const operation = makeOperation(drawn.id);
+    const { id: operationId } = operation;
+    const start = { operation, audit: makeAudit(drawn.id), idempotency: null };
+    await this.store.createCluster({ ...drawn, nodes, activeOperationId: operationId }, start);
+    const cluster = { status: "available", statusReason: "Every member runs." } as const;
+    await this.store.endOperation(operationId, { state: "succeeded", endedAt: operation.createdAt, cluster });
+    const made = await this.store.getCluster(drawn.id);
+    if (made === null) throw new Error("the cluster that was just made is gone");
+    return made;
   }
 
   items(): Promise<unknown[]> {
