@@ -12,6 +12,8 @@ export * from "./cluster/names.ts";
 export * from "./cluster/node-ports.ts";
 export * from "./cluster/node-spec.ts";
 export * from "./cluster/pause.ts";
+export { afterChange } from "./cluster/plan/after-change.ts";
+export * from "./cluster/plan/forecast.ts";
 export * from "./cluster/plan.ts";
 export * from "./cluster/role-change.ts";
 export * from "./cluster/security-rules.ts";

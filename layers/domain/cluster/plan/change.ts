@@ -47,6 +47,8 @@ export type Change =
   | { readonly kind: "configure"; readonly nodeIds: readonly string[] }
   /** Waits until Patroni's member streams, or until there is a leader where `nodeId` is null. */
   | { readonly kind: "await-member"; readonly nodeId: string | null }
+  /** Waits until the node's etcd is healthy, or until etcd has a majority where `nodeId` is null. */
+  | { readonly kind: "await-dcs"; readonly nodeId: string | null }
   /** Adds the node's etcd as a learner, records the service and starts it; one that was added but never came is started. */
   | { readonly kind: "add-dcs-member"; readonly nodeId: string }
   /** Waits until the learner has caught up and makes it a voter. */
