@@ -7,6 +7,12 @@ import { failoverCluster } from "./clusters/failover.ts";
 import { getCluster } from "./clusters/get.ts";
 import { listClusters } from "./clusters/list.ts";
 import { switchoverCluster } from "./clusters/switchover.ts";
+import { getLogs } from "./clusters/logs.ts";
+import { pauseCluster } from "./clusters/pause.ts";
+import { resumeCluster } from "./clusters/resume.ts";
+import { rotateCluster } from "./clusters/rotate.ts";
+import { startCluster } from "./clusters/start.ts";
+import { stopCluster } from "./clusters/stop.ts";
 import { getTopology } from "./clusters/topology.ts";
 import type { ApiContext } from "./context.ts";
 import { docs } from "./meta/docs.ts";
@@ -27,6 +33,12 @@ export function createApi(context: ApiContext): HttpApp {
     failoverCluster,
     getConnection,
     listEvents,
+    getLogs,
+    stopCluster,
+    startCluster,
+    pauseCluster,
+    resumeCluster,
+    rotateCluster,
     listOperations,
     getOperation,
     cancelOperation,

@@ -111,7 +111,7 @@ const endpoint = named(
     port: z.int(),
     uri: z.string().meta({
       description:
-        "For libpq: all nodes, user `client`, `sslmode=verify-full`, no password. Point `sslrootcert` at a file with `caCertificate`.",
+        "For libpq: all nodes, the login of user `client`, `sslmode=verify-full`, no password. Point `sslrootcert` at a file with `caCertificate`.",
     }),
   }),
 );
@@ -119,6 +119,10 @@ const endpoint = named(
 const user = z.object({
   name: z.string(),
   passwordParameter: z.string().meta({ description: "Name of a SecureString in Parameter Store." }),
+  retiring: z
+    .object({ name: z.string(), until: z.iso.datetime() })
+    .nullable()
+    .meta({ description: "The login before this one, as long as it is valid too." }),
 });
 
 export const connectionAnswer = named(
@@ -150,6 +154,23 @@ const event = named(
     requestId: z.string(),
     operationId: z.string().nullable(),
     detail: z.string(),
+  }),
+);
+
+export const logList = named(
+  "LogList",
+  z.object({
+    items: z.array(
+      z.object({
+        time: z.iso.datetime(),
+        nodeId: z.string(),
+        priority: z.int().meta({ description: "syslog's: 0 emergency … 7 debug." }),
+        message: z.string(),
+      }),
+    ),
+    nextCursor: z.string().nullable().meta({ description: "There are more lines already." }),
+    followCursor: z.string().meta({ description: "Asks for whatever comes after these lines." }),
+    unreachable: z.array(z.string()).meta({ description: "Nodes that did not answer." }),
   }),
 );
 

@@ -67,6 +67,15 @@ export class ParameterStoreSecrets implements Secrets {
     }
   };
 
+  find: Secrets["find"] = async (name) => {
+    try {
+      return await this.read(name);
+    } catch (error) {
+      if (isAwsError(error, ["ParameterNotFound"])) return null;
+      throw error;
+    }
+  };
+
   read: Secrets["read"] = async (name) => {
     const answer = await this.#client.send(new GetParameterCommand({ Name: name, WithDecryption: true }));
     const value = answer.Parameter?.Value;

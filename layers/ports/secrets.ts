@@ -6,6 +6,8 @@ export interface Secrets {
   replace(name: string, value: string): Promise<void>;
   /** Removes these parameters; those that are gone already are none to remove. */
   remove(names: readonly string[]): Promise<void>;
+  /** Null where there is no such parameter. */
+  find(name: string): Promise<string | null>;
   /** @throws when there is no such parameter. */
   read(name: string): Promise<string>;
   /** Removes every parameter below `path`; none is success. */

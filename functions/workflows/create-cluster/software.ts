@@ -27,19 +27,31 @@ export async function configure(
   deadlines: CreateDeadlines,
 ): Promise<void> {
   const { cluster, node } = await readNode(scope, nodeId);
-  const { commands, region, secrets, settings, store } = scope.ports;
   const address = known(node.address, "address", nodeId);
-  const prepared = await commands.run(target(scope, node, "prepare", deadlines.prepareSeconds), "prepare", {
+  const prepareTarget = target(scope, node, "prepare", deadlines.prepareSeconds);
+  const prepared = await scope.ports.commands.run(prepareTarget, "prepare", {
     clusterId: cluster.id,
     nodeId,
     volumeId: known(node.volumeId, "volume", nodeId),
     address,
   });
+  await configureWith(scope, nodeId, prepared.certificateRequest, deadlines);
+}
+
+/** Signs what the node asks for and configures it with that. */
+export async function configureWith(
+  scope: ClusterScope,
+  nodeId: string,
+  certificateRequest: string,
+  deadlines: CreateDeadlines,
+): Promise<void> {
+  const { cluster, node } = await readNode(scope, nodeId);
+  const { commands, region, secrets, settings, store } = scope.ports;
   const certificate = known(await store.getAuthorityCertificate(cluster.id), "CA certificate", nodeId);
   const privateKey = await secrets.read(authorityKeyParameter(settings.environment, cluster.id));
   const nodeCertificate = await signNodeCertificate(
     { certificate, privateKey },
-    prepared.certificateRequest,
+    certificateRequest,
     { nodeId, addresses: cluster.nodes.map((one) => known(one.address, "address", one.id)) },
     new Date(),
   );

@@ -1,5 +1,6 @@
 import type { Cluster } from "./cluster.ts";
 import { proxyNodes } from "./layout.ts";
+import { type PairedUser, userOf } from "./logins.ts";
 import { passwordParameter } from "./names.ts";
 import { nodePorts } from "./node-ports.ts";
 
@@ -12,6 +13,8 @@ export interface Endpoint {
 export interface ConnectionUser {
   readonly name: string;
   readonly passwordParameter: string;
+  /** The login that was current before, as long as it is valid beside this one. */
+  readonly retiring: { readonly name: string; readonly until: string } | null;
 }
 
 export interface Connection {
@@ -48,14 +51,11 @@ export function describeConnection(
     isCreating || node.state !== "pending" ? (node.address ?? []) : [],
   );
   if (hosts.length === 0 || (isCreating && hosts.length < proxies.length)) return null;
-  const user = (name: "admin" | "client") => ({
-    name,
-    passwordParameter: passwordParameter(environment, cluster.id, name),
-  });
+  const user = (name: PairedUser) => describeUser(cluster, environment, name);
   const endpoint = (port: number, extra: Readonly<Record<string, string>>): Endpoint => ({
     hosts,
     port,
-    uri: connectionUri(hosts, port, cluster.spec.database, extra),
+    uri: connectionUri(hosts, port, cluster.logins.client, cluster.spec.database, extra),
   });
   const direct = { tcp_user_timeout: String(tcpUserTimeoutMs) };
   return {
@@ -72,9 +72,23 @@ export function describeConnection(
   };
 }
 
+function describeUser(cluster: Cluster, environment: string, user: PairedUser): ConnectionUser {
+  const login = cluster.logins[user];
+  const before = cluster.retiring?.logins.find((one) => userOf(one) === user);
+  return {
+    name: login,
+    passwordParameter: passwordParameter(environment, cluster.id, login),
+    retiring:
+      cluster.retiring === null || before === undefined
+        ? null
+        : { name: before, until: cluster.retiring.until },
+  };
+}
+
 function connectionUri(
   hosts: readonly string[],
   port: number,
+  login: string,
   database: string,
   extra: Readonly<Record<string, string>>,
 ): string {
@@ -83,5 +97,5 @@ function connectionUri(
     connect_timeout: String(connectTimeoutSeconds),
     ...extra,
   });
-  return `postgresql://client@${hosts.map((host) => `${host}:${port}`).join(",")}/${database}?${parameters}`;
+  return `postgresql://${login}@${hosts.map((host) => `${host}:${port}`).join(",")}/${database}?${parameters}`;
 }

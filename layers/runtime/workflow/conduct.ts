@@ -86,7 +86,8 @@ async function forwardOf<Ports extends WorkflowPorts>(
   opening: Opening,
 ): Promise<Forward<Ports>> {
   const { before, after } = split(run.workflow);
-  if (input.recovery === undefined) return goForward(run, run.workflow.chapters);
+  const { chapters, isForwardOnly } = run.workflow;
+  if (input.recovery === undefined || isForwardOnly === true) return goForward(run, chapters);
   if (opening.isCommitted) return goForward(run, after);
   const failure: Failure = {
     step: "execution",
@@ -110,7 +111,8 @@ function split<Ports>(workflow: Workflow<Ports>): {
 }
 
 /** A workflow that passes its point of no return first never unwinds. */
-const canUnwind = <Ports>(workflow: Workflow<Ports>): boolean => split(workflow).before.length > 0;
+const canUnwind = <Ports>(workflow: Workflow<Ports>): boolean =>
+  workflow.isForwardOnly !== true && split(workflow).before.length > 0;
 
 function endingOf<Ports>(
   workflow: Workflow<Ports>,

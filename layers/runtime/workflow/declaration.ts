@@ -66,6 +66,12 @@ export interface Workflow<Ports> {
   readonly statusAt: (
     ending: Ending,
   ) => { readonly status: ClusterStatus; readonly statusReason: string } | null;
+  /**
+   * What is done stays done: nothing is undone, a cancel takes effect before the next chapter (up to the point of no
+   * return, if there is one), and an execution that takes another's place does everything again, which changes
+   * nothing where it was done.
+   */
+  readonly isForwardOnly?: true;
   /** Tries of an act that fails for a reason that passes (throttling, a broken connection). */
   readonly attemptsMax: number;
 }

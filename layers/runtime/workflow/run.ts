@@ -37,14 +37,16 @@ export async function goForward<Ports extends WorkflowPorts>(
 ): Promise<Forward<Ports>> {
   const begun: Chapter<Ports>[] = [];
   let marks: readonly Mark[] = [];
-  let isCancellable = chapters.findIndex((chapter) => chapter.kind === "point-of-no-return") > 0;
+  const isForwardOnly = run.workflow.isForwardOnly === true;
+  const point = chapters.findIndex((chapter) => chapter.kind === "point-of-no-return");
+  let isCancellable = point > 0 || (isForwardOnly && point < 0);
   for (const chapter of chapters) {
     if (chapter.kind === "point-of-no-return" && !isCancellable) continue;
     const steps = stepsOf(chapter);
     const label = steps.map((step) => step.name).join(" + ") || chapter.kind;
     const { isCancelled } = await turn(run, `begin ${label}`, marks, {
       running: steps.map((step) => step.name),
-      isCancellable: isCancellable && begun.length > 0,
+      isCancellable: isCancellable && (begun.length > 0 || isForwardOnly),
     });
     marks = [];
     if (isCancelled) return { begun, stop: { why: "cancelled" }, marks };

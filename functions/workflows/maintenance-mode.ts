@@ -1,0 +1,53 @@
+import type { Pause } from "@pgherd/layers/domain";
+import { withPauseReminder } from "@pgherd/layers/domain";
+import { type ClusterScope, readCluster } from "./create-cluster/records.ts";
+import { runningNodes, runOn, shardsOf } from "./shards.ts";
+
+/** Patroni notices a changed configuration within one loop, ten seconds in the slowest profile. */
+const noticeSeconds = 40;
+
+const healthySentence = "Every member runs and answers its clients.";
+
+/** Switches Patroni's maintenance mode in every shard, and says so on the cluster. */
+export async function setMaintenanceMode(scope: ClusterScope, paused: Pause | null): Promise<void> {
+  const { nodes } = await readCluster(scope);
+  for (const shard of shardsOf(nodes)) await switchShard(scope, shard, paused !== null);
+  const { store } = scope.ports;
+  await store.recordOnCluster(scope.clusterId, scope.operationId, { paused });
+  await sayStatus(scope);
+}
+
+/** The status was left as it is; what it says was the operation's own. */
+export async function sayStatus(scope: ClusterScope): Promise<void> {
+  const cluster = await readCluster(scope);
+  const sentence =
+    cluster.status === "available" ? healthySentence : "What is wrong is said again at the next look.";
+  const reason = withPauseReminder(sentence, cluster.paused);
+  await scope.ports.store.updateClusterStatus(cluster.id, cluster.status, reason);
+}
+
+/** Any member can tell Patroni. */
+async function switchShard(scope: ClusterScope, shard: number, paused: boolean): Promise<void> {
+  const { nodes } = await readCluster(scope);
+  const members = runningNodes(nodes).filter(
+    (node) => node.shard === shard && node.services.includes("postgres"),
+  );
+  const failures: unknown[] = [];
+  for (const node of members) {
+    try {
+      await runOn(scope, node, "set-pause", `pause ${shard}`, noticeSeconds, {
+        environment: scope.ports.settings.environment,
+        clusterId: scope.clusterId,
+        nodeId: node.id,
+        shard,
+        paused,
+        deadlineSeconds: noticeSeconds,
+      });
+      return;
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  const last = failures.at(-1);
+  throw last instanceof Error ? last : new Error(`shard ${shard} has no running member`);
+}
