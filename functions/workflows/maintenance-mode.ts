@@ -1,12 +1,10 @@
 import type { Pause } from "@pgherd/layers/domain";
-import { withPauseReminder } from "@pgherd/layers/domain";
+import { wellSentence, withPauseReminder } from "@pgherd/layers/domain";
 import { type ClusterScope, readCluster } from "./create-cluster/records.ts";
 import { runningNodes, runOn, shardsOf } from "./shards.ts";
 
 /** Patroni notices a changed configuration within one loop, ten seconds in the slowest profile. */
 const noticeSeconds = 40;
-
-const healthySentence = "Every member runs and answers its clients.";
 
 /** Switches Patroni's maintenance mode in every shard, and says so on the cluster. */
 export async function setMaintenanceMode(scope: ClusterScope, paused: Pause | null): Promise<void> {
@@ -21,7 +19,7 @@ export async function setMaintenanceMode(scope: ClusterScope, paused: Pause | nu
 export async function sayStatus(scope: ClusterScope): Promise<void> {
   const cluster = await readCluster(scope);
   const sentence =
-    cluster.status === "available" ? healthySentence : "What is wrong is said again at the next look.";
+    cluster.status === "available" ? wellSentence : "What is wrong is said again at the next look.";
   const reason = withPauseReminder(sentence, cluster.paused);
   await scope.ports.store.updateClusterStatus(cluster.id, cluster.status, reason);
 }

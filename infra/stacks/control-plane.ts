@@ -33,7 +33,7 @@ const apiTimeout = Duration.seconds(29);
 const apiMemoryMiB = 1024;
 
 /** Reconcilers that start operations; the others do not learn of any. */
-const startingReconcilers: readonly string[] = ["stuck-operations"];
+const startingReconcilers: readonly string[] = ["stuck-operations", "expirations"];
 
 /** What runs: it can be thrown away and deployed again while clusters keep serving. */
 export class ControlPlaneStack extends EnvironmentStack {
@@ -219,6 +219,9 @@ export class ControlPlaneStack extends EnvironmentStack {
           workflow.grantStart(reconciler);
           workflow.grantFind(reconciler);
         }
+        return;
+      case "expirations":
+        for (const workflow of workflows.values()) workflow.grantStart(reconciler);
         return;
       case "cluster-health":
         this.#fleet.grantSeeNodes(reconciler);
