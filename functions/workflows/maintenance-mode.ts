@@ -33,7 +33,7 @@ async function switchShard(scope: ClusterScope, shard: number, paused: boolean):
   const failures: unknown[] = [];
   for (const node of members) {
     try {
-      await runOn(scope, node, "set-pause", `pause ${shard}`, noticeSeconds, {
+      await runOn(scope, node, "set-pause", `pause-${shard}`, noticeSeconds, {
         environment: scope.ports.settings.environment,
         clusterId: scope.clusterId,
         nodeId: node.id,

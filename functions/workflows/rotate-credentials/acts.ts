@@ -27,7 +27,7 @@ const followSeconds = 60;
  * The verbs compare what is with what Parameter Store says, so they can be sent again and must not be answered from a
  * node's memory: in between there may be other passwords.
  */
-const once = (step: string): string => `${step} ${newId("request")}`;
+const once = (step: string): string => `${step}-${newId("request")}`;
 
 const requestOf = (scope: ClusterScope): RotateRequest => rotateRequestSchema.parse(scope.request);
 
@@ -67,7 +67,7 @@ async function switchAtOnce(
   names: Extract<RotateRequest, { mode: "at-once" }>["names"],
 ): Promise<void> {
   const nodes = runningNodes(cluster.nodes).filter((node) => node.shard === shard);
-  const step = once(`switch ${shard}`);
+  const step = once(`switch-${shard}`);
   const outcomes = await Promise.allSettled(
     nodes.map((node) =>
       runOn(scope, node, "switch-passwords", step, switchSeconds, {
@@ -101,7 +101,7 @@ async function changeLogins(
   disable: Login[],
 ): Promise<void> {
   const leader = await requireLeader(scope, shard);
-  await runOn(scope, leader, "change-logins", once(`logins ${shard}`), loginsSeconds, {
+  await runOn(scope, leader, "change-logins", once(`logins-${shard}`), loginsSeconds, {
     environment: scope.ports.settings.environment,
     clusterId: cluster.id,
     nodeId: leader.id,
