@@ -42,7 +42,7 @@ function execute(program: string, args: readonly string[], options: RunOptions):
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ["pipe", "pipe", "pipe"],
-      timeout: options.timeoutMs ?? timeoutDefaultMs,
+      timeout: Math.max(1, Math.round(options.timeoutMs ?? timeoutDefaultMs)),
       killSignal: "SIGKILL",
       env: {
         PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",

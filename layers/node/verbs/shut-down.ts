@@ -38,7 +38,7 @@ async function catchUp(deadline: Deadline): Promise<void> {
 }
 
 async function stopUnit(unit: string, deadline: Deadline): Promise<void> {
-  await run("systemctl", ["stop", unit], { timeoutMs: Math.max(1, deadline.remainingMs) });
+  await run("systemctl", ["stop", unit], { timeoutMs: deadline.remainingMs });
 }
 
 interface ControlData {
