@@ -34,7 +34,7 @@ export const replicas = (scope: ClusterScope, nodeId: string, deadlines: StopDea
 export const lastOnes = (scope: ClusterScope, nodeId: string, deadlines: StopDeadlines) =>
   leads(scope, nodeId)
     ? stopServices(scope, nodeId, ["postgres"], "leader", deadlines.postgresSeconds)
-    : Promise.resolve("");
+    : Promise.resolve(undefined);
 
 const leads = (scope: ClusterScope, nodeId: string): boolean =>
   (scope.said("find-leader") ?? "").split(" ").includes(nodeId);
@@ -45,14 +45,14 @@ async function stopServices(
   services: NodeService[],
   step: string,
   deadlineSeconds: number,
-): Promise<string> {
+): Promise<string | undefined> {
   const node = await running(scope, nodeId);
   if (node === null) return "does not run";
-  if (!services.some((service) => node.services.includes(service))) return "";
+  if (!services.some((service) => node.services.includes(service))) return undefined;
   const input = { clusterId: scope.clusterId, nodeId, services, deadlineSeconds };
   try {
     const { checkpoint } = await runOn(scope, node, "shut-down", step, deadlineSeconds, input);
-    return checkpoint === null ? "" : `last checkpoint ${checkpoint}`;
+    return checkpoint === null ? undefined : `last checkpoint ${checkpoint}`;
   } catch (error) {
     // Its operating system shuts everything down in order when the instance is stopped.
     if (isSilence(error)) return "does not answer, and is stopped as it is";
