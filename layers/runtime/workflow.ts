@@ -3,6 +3,7 @@ import { z } from "zod";
 import { clusterIdSchema, operationIdSchema } from "../domain/ids.ts";
 import { conduct } from "./workflow/conduct.ts";
 import type { Workflow } from "./workflow/declaration.ts";
+import { conductLoop, type Loop } from "./workflow/loop.ts";
 import type { WorkflowPorts } from "./workflow/run.ts";
 
 export {
@@ -21,6 +22,7 @@ export {
   type Workflow,
 } from "./workflow/declaration.ts";
 export { type Failure, failureOf, isPassing } from "./workflow/failure.ts";
+export type { Loop } from "./workflow/loop.ts";
 export type { WorkflowPorts } from "./workflow/run.ts";
 
 const inputSchema = z.strictObject({
@@ -42,5 +44,17 @@ export function workflowHandler<Ports extends WorkflowPorts>(
   return withDurableExecution(async (event: unknown, context) => {
     ports ??= openPorts();
     return conduct(context, workflow, inputSchema.parse(event), ports);
+  });
+}
+
+/** A durable function's handler for a loop. */
+export function loopHandler<Ports extends WorkflowPorts, Change>(
+  loop: Loop<Ports, Change>,
+  openPorts: () => Ports,
+): ReturnType<typeof withDurableExecution> {
+  let ports: Ports | undefined;
+  return withDurableExecution(async (event: unknown, context) => {
+    ports ??= openPorts();
+    return conductLoop(context, loop, inputSchema.parse(event), ports);
   });
 }

@@ -33,6 +33,8 @@ const deadlines: CreateDeadlines = {
 const executionTimeoutSeconds = 600;
 const retentionDays = 1;
 
+export type Handlers = Partial<Record<OperationKind, (event: never, context: never) => Promise<unknown>>>;
+
 export interface Hooks {
   beforeCheckpoint?: (info: CheckpointInfo) => Promise<void> | void;
   afterCheckpoint?: (info: CheckpointInfo) => Promise<void> | void;
@@ -45,12 +47,16 @@ export class ControlPlane {
   readonly #ports: ClusterPorts;
   readonly #arns: string[] = [];
 
-  /** @param ports the cloud's own, or ones that a test has put something before */
-  constructor(cloud: Cloud, ports: ClusterPorts = cloud.ports) {
+  /**
+   * @param ports the cloud's own, or ones that a test has put something before
+   * @param more workflows that a test brings
+   */
+  constructor(cloud: Cloud, ports: ClusterPorts = cloud.ports, more: Handlers = {}) {
     this.#ports = ports;
-    const handlers: Partial<Record<OperationKind, (event: never, context: never) => Promise<unknown>>> = {
+    const handlers: Handlers = {
       "create-cluster": workflowHandler(createClusterWorkflow(deadlines), () => ports),
       "delete-cluster": workflowHandler(deleteClusterWorkflow, () => ports),
+      ...more,
     };
     this.engine = new DurableEngine({
       documents: cloud.documents,
@@ -99,6 +105,21 @@ export class ControlPlane {
     };
     const start = { operation, audit: auditOf(operation, at), idempotency: null };
     await this.#ports.store.createCluster(cluster, start);
+    return operation;
+  }
+
+  /** What a call writes that starts an operation on a cluster that is there. */
+  async writeStart(
+    kind: OperationKind,
+    clusterId: string,
+    request: Operation["request"] = {},
+  ): Promise<Operation> {
+    const at = new Date().toISOString();
+    const operation = { ...newOperation(kind, clusterId, at), request };
+    await this.#ports.store.startOperation(
+      { operation, audit: auditOf(operation, at), idempotency: null },
+      { status: "updating", statusReason: "" },
+    );
     return operation;
   }
 

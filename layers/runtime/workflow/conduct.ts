@@ -1,15 +1,9 @@
 import type { DurableContext } from "@aws/durable-execution-sdk-js";
-import {
-  endedStates,
-  type Operation,
-  type OperationState,
-  type OperationStep,
-} from "../../domain/operation/operation.ts";
-import { newId } from "../ids.ts";
+import { endedStates, type Operation, type OperationState } from "../../domain/operation/operation.ts";
 import { type Chapter, type Ending, stepsOf, type Workflow } from "./declaration.ts";
-import { type Failure, isPassing, sentenceOf } from "./failure.ts";
+import { end, patient, sentence } from "./end.ts";
+import { type Failure, sentenceOf } from "./failure.ts";
 import { type Forward, goForward, type Run, unwind, type WorkflowPorts } from "./run.ts";
-import type { Mark } from "./turn.ts";
 
 interface Input {
   readonly operationId: string;
@@ -26,18 +20,6 @@ interface Opening {
   readonly isCommitted: boolean;
 }
 
-/** Steps outside the chapters (opening, end) are tried this often. */
-const attemptsMax = 8;
-/** Pauses between those tries grow to this. */
-const pauseSecondsMax = 20;
-
-const patient = {
-  retryStrategy: (error: Error, attempts: number) => ({
-    shouldRetry: isPassing(error) && attempts < attemptsMax,
-    delay: { seconds: Math.min(2 ** (attempts - 1), pauseSecondsMax) },
-  }),
-};
-
 /** One operation from its opening to its end: forward, and backward where forward did not work. */
 export async function conduct<Ports extends WorkflowPorts>(
   context: DurableContext,
@@ -53,9 +35,9 @@ export async function conduct<Ports extends WorkflowPorts>(
   const scope = { operationId, clusterId, nodes: opening.nodes, request: opening.request, ports, said };
   const run: Run<Ports> = { context, workflow, scope, details };
   const forward = await forwardOf(run, input, opening);
-  if (forward.stop === null) return end(run, { state: "succeeded" }, forward.marks);
+  if (forward.stop === null) return end({ ...run, ...workflow }, { state: "succeeded" }, forward.marks);
   const undone = canUnwind(workflow) ? await unwind(run, forward) : { failures: [], marks: forward.marks };
-  return end(run, endingOf(workflow, forward.stop, undone.failures), undone.marks);
+  return end({ ...run, ...workflow }, endingOf(workflow, forward.stop, undone.failures), undone.marks);
 }
 
 async function open<Ports extends WorkflowPorts>(
@@ -134,82 +116,4 @@ function undoReport<Ports>(workflow: Workflow<Ports>, failures: readonly Failure
   if (!canUnwind(workflow)) return "Nothing was undone; starting the same again goes on from here.";
   if (failures.length === 0) return "Everything that it had made was removed.";
   return `Undoing failed at ${failures.length === 1 ? "one thing" : `${failures.length} things`}, which are still there until the cluster is deleted: ${failures.map(sentenceOf).join("; ")}.`;
-}
-
-const sentence = (message: string): string => (/[.!?]$/.test(message) ? message : `${message}.`);
-
-/** Writes the end once: time and id of the audit entry are decided in a step of their own. */
-async function end<Ports extends WorkflowPorts>(
-  run: Run<Ports>,
-  ending: Ending,
-  marks: readonly Mark[],
-): Promise<{ state: OperationState }> {
-  const { context, scope, workflow } = run;
-  const { store } = scope.ports;
-  const { endedAt, auditId } = await context.step(
-    "decide the end",
-    async () => ({ endedAt: new Date().toISOString(), auditId: newId("audit") }),
-    patient,
-  );
-  await context.step(
-    "end",
-    async () => {
-      const operation = await store.getOperation(scope.operationId);
-      const steps = operation?.steps ?? [];
-      const left = steps.filter((step) => marks.every((mark) => mark.name !== step.name)).flatMap(leftOver);
-      await Promise.all(
-        [...marks, ...left].map((mark) => {
-          const known = steps.find((step) => step.name === mark.name);
-          const detail = mark.detail ?? known?.detail;
-          return store.updateStep(scope.operationId, {
-            name: mark.name,
-            state: mark.state,
-            startedAt: known?.startedAt ?? null,
-            endedAt: mark.endedAt,
-            ...(detail === undefined ? {} : { detail }),
-          });
-        }),
-      );
-      await store.putAuditEntry({
-        id: auditId,
-        clusterId: scope.clusterId,
-        at: endedAt,
-        action: `${workflow.kind}-${ending.state}`,
-        principal: "pgherd",
-        role: "system",
-        sourceAddress: "",
-        requestId: "",
-        operationId: scope.operationId,
-        detail: ending.state === "succeeded" ? "" : ending.message,
-      });
-      const cluster = workflow.statusAt(ending);
-      await store.endOperation(scope.operationId, {
-        state: ending.state,
-        endedAt,
-        ...(ending.state === "succeeded" ? {} : { error: { code: ending.code, message: ending.message } }),
-        ...(cluster === null ? {} : { cluster }),
-      });
-    },
-    patient,
-  );
-  return { state: ending.state };
-}
-
-/** Steps that nobody came to, and those that an execution was at when it was lost. */
-function leftOver(step: OperationStep): Mark[] {
-  const mark = { name: step.name, endedAt: null, detail: null };
-  switch (step.state) {
-    case "pending":
-      return [{ ...mark, state: "skipped" }];
-    case "running":
-      return [{ ...mark, state: "failed", detail: "It was lost with its execution." }];
-    case "undoing":
-      return [{ ...mark, state: "undo-failed" }];
-    case "succeeded":
-    case "failed":
-    case "undone":
-    case "undo-failed":
-    case "skipped":
-      return [];
-  }
 }

@@ -48,7 +48,7 @@ export async function runAll(
  * A final failure is a result: it is recorded as what it is. One that may pass is thrown, so that the durable step
  * tries again after a pause; only when the tries are used up does it come back here as an error.
  */
-async function runOne(context: DurableContext, task: Task): Promise<Outcome> {
+export async function runOne(context: DurableContext, task: Task): Promise<Outcome> {
   const base = { step: task.step, nodeId: task.nodeId };
   try {
     return await context.step<Outcome>(task.name, () => attempt(task), {

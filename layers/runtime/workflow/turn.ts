@@ -23,7 +23,7 @@ const breather = { seconds: 1 } as const;
  * asked to cancel. One durable step, so that both are decided once, whatever crashes.
  */
 export async function turn<Ports extends WorkflowPorts>(
-  run: Run<Ports>,
+  run: Pick<Run<Ports>, "context" | "scope">,
   name: string,
   ended: readonly Mark[],
   next: {
@@ -51,6 +51,10 @@ export async function turn<Ports extends WorkflowPorts>(
         const step = { ...stepOf(name, state, startedAt(name)), endedAt };
         return detail === null ? withDetail(step, before?.steps ?? []) : { ...step, detail };
       });
+      /** New steps come first: the share of what is done must not fall when one is appended. */
+      for (const step of begins.filter((one) => !isAmong(before?.steps ?? [], one))) {
+        await store.updateStep(scope.operationId, step);
+      }
       /** A step can have failed and be about to be undone: the later state is written last. */
       await Promise.all(ends.map((step) => store.updateStep(scope.operationId, step)));
       await Promise.all(
@@ -71,6 +75,9 @@ export async function turn<Ports extends WorkflowPorts>(
   if (decided.isLate) await context.wait(`${name}: fresh invocation`, breather);
   return decided;
 }
+
+const isAmong = (steps: readonly OperationStep[], { name }: OperationStep): boolean =>
+  steps.some((step) => step.name === name);
 
 function stepOf(name: string, state: OperationStep["state"], startedAt: string | null): OperationStep {
   return { name, state, startedAt, endedAt: null };

@@ -1,0 +1,103 @@
+import type { DurableContext } from "@aws/durable-execution-sdk-js";
+import type { OperationState, OperationStep } from "../../domain/operation/operation.ts";
+import { newId } from "../ids.ts";
+import type { Ending, Scope, Workflow } from "./declaration.ts";
+import { isPassing } from "./failure.ts";
+import type { WorkflowPorts } from "./run.ts";
+import type { Mark } from "./turn.ts";
+
+/** What the end of an operation needs to know of it. */
+interface Ended<Ports> extends Pick<Workflow<Ports>, "kind" | "statusAt"> {
+  readonly context: DurableContext;
+  readonly scope: Scope<Ports>;
+}
+
+/** Steps outside the acts (opening, planning, end) are tried this often. */
+const attemptsMax = 8;
+/** Pauses between those tries grow to this. */
+const pauseSecondsMax = 20;
+
+export const patient = {
+  retryStrategy: (error: Error, attempts: number) => ({
+    shouldRetry: isPassing(error) && attempts < attemptsMax,
+    delay: { seconds: Math.min(2 ** (attempts - 1), pauseSecondsMax) },
+  }),
+};
+
+export const sentence = (message: string): string => (/[.!?]$/.test(message) ? message : `${message}.`);
+
+/** Writes the end once: time and id of the audit entry are decided in a step of their own. */
+export async function end<Ports extends WorkflowPorts>(
+  run: Ended<Ports>,
+  ending: Ending,
+  marks: readonly Mark[],
+): Promise<{ state: OperationState }> {
+  const { context, kind, scope, statusAt } = run;
+  const { store } = scope.ports;
+  const { endedAt, auditId } = await context.step(
+    "decide the end",
+    async () => ({ endedAt: new Date().toISOString(), auditId: newId("audit") }),
+    patient,
+  );
+  await context.step(
+    "end",
+    async () => {
+      const operation = await store.getOperation(scope.operationId);
+      const steps = operation?.steps ?? [];
+      const left = steps.filter((step) => marks.every((mark) => mark.name !== step.name)).flatMap(leftOver);
+      await Promise.all(
+        [...marks, ...left].map((mark) => {
+          const known = steps.find((step) => step.name === mark.name);
+          const detail = mark.detail ?? known?.detail;
+          return store.updateStep(scope.operationId, {
+            name: mark.name,
+            state: mark.state,
+            startedAt: known?.startedAt ?? null,
+            endedAt: mark.endedAt,
+            ...(detail === undefined ? {} : { detail }),
+          });
+        }),
+      );
+      await store.putAuditEntry({
+        id: auditId,
+        clusterId: scope.clusterId,
+        at: endedAt,
+        action: `${kind}-${ending.state}`,
+        principal: "pgherd",
+        role: "system",
+        sourceAddress: "",
+        requestId: "",
+        operationId: scope.operationId,
+        detail: ending.state === "succeeded" ? "" : ending.message,
+      });
+      const cluster = statusAt(ending);
+      await store.endOperation(scope.operationId, {
+        state: ending.state,
+        endedAt,
+        ...(ending.state === "succeeded" ? {} : { error: { code: ending.code, message: ending.message } }),
+        ...(cluster === null ? {} : { cluster }),
+      });
+    },
+    patient,
+  );
+  return { state: ending.state };
+}
+
+/** Steps that nobody came to, and those that an execution was at when it was lost. */
+function leftOver(step: OperationStep): Mark[] {
+  const mark = { name: step.name, endedAt: null, detail: null };
+  switch (step.state) {
+    case "pending":
+      return [{ ...mark, state: "skipped" }];
+    case "running":
+      return [{ ...mark, state: "failed", detail: "It was lost with its execution." }];
+    case "undoing":
+      return [{ ...mark, state: "undo-failed" }];
+    case "succeeded":
+    case "failed":
+    case "undone":
+    case "undo-failed":
+    case "skipped":
+      return [];
+  }
+}
