@@ -6,10 +6,10 @@ import { dynamicConfiguration, dynamicDrift, nodePaths } from "../domain/config/
 import type { Inspection } from "../domain/node/inspect-verbs.ts";
 import type { NodeIntent, Peer } from "../domain/node/protocol.ts";
 import { NodeFailure } from "./failure.ts";
-import { readIfPresent } from "./files.ts";
 import type { PeerClient } from "./peer-client.ts";
 import { serviceStates } from "./service-states.ts";
 import { inspectWal } from "./wal.ts";
+import { isWrapped } from "./wrapper-report.ts";
 import { changedSince } from "./written-files.ts";
 
 const loopback = "127.0.0.1";
@@ -29,7 +29,6 @@ const unitOf = {
 
 const noWal: Inspection["wal"] = { bytes: 0, readyCount: 0, oldestReadySeconds: null };
 
-const wrapperReportSchema = z.object({ active: z.boolean() });
 const patroniSchema = z.object({ patroni: z.object({ version: z.string() }) });
 
 interface PatroniSays {
@@ -65,12 +64,6 @@ async function askPatroni(client: PeerClient, intent: NodeIntent): Promise<Patro
     // A Patroni that is away is told by its service's state.
     return silent;
   }
-}
-
-/** The wrapper leaves word: it starts Patroni unchanged where it does not know its version. */
-async function isWrapped(): Promise<boolean> {
-  const text = await readIfPresent(nodePaths.wrapperReport);
-  return text !== null && wrapperReportSchema.parse(JSON.parse(text)).active;
 }
 
 export async function inspectSelf(client: PeerClient | null, intent: NodeIntent): Promise<Inspection> {

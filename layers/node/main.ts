@@ -1,9 +1,14 @@
-import { readParameters } from "../aws/node.ts";
 import { nodePaths } from "../domain/config/paths.ts";
 import type { NodeAnswer } from "../domain/node/protocol.ts";
 import { NodeFailure } from "./failure.ts";
 import { FinishedCommands } from "./memory.ts";
 import { answer, readInput } from "./program.ts";
+
+/** The SDK takes longer to load than most verbs take, and many need no secret. */
+async function readSecrets(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const { readParameters } = await import("../aws/node.ts");
+  return readParameters(names);
+}
 
 /** One verb: JSON on standard input, one line of JSON on standard output, exit status 0 when it is `ok`. */
 async function main(): Promise<NodeAnswer> {
@@ -15,7 +20,7 @@ async function main(): Promise<NodeAnswer> {
       step: process.env["SSM_Step"],
     };
     const memory = new FinishedCommands(nodePaths.finished);
-    return { ok: true, output: await answer(invocation, { readSecrets: readParameters }, memory) };
+    return { ok: true, output: await answer(invocation, { readSecrets }, memory) };
   } catch (error) {
     return { ok: false, error: describe(error) };
   }
@@ -28,6 +33,12 @@ function describe(error: unknown): { code: string; message: string } {
   return { code: error instanceof NodeFailure ? error.code : "internal", message };
 }
 
-const result = await main();
-process.stdout.write(`${JSON.stringify(result)}\n`);
-process.exitCode = result.ok ? 0 : 1;
+/** What the node's own units run instead of a verb. */
+if (process.argv[2] === "gate") {
+  const { keepGate } = await import("./gate/gate.ts");
+  await keepGate();
+} else {
+  const result = await main();
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+  process.exitCode = result.ok ? 0 : 1;
+}

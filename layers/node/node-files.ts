@@ -1,9 +1,15 @@
 import {
   configurationFiles,
+  gateSocketUnit,
+  gateUnit,
+  handoverUnit,
   nodePaths,
   patroniWrapper,
   renderEtcd,
   renderEtcdUnit,
+  renderGateSocket,
+  renderGateUnit,
+  renderHandoverUnit,
   renderHaproxy,
   renderHaproxyUnit,
   renderPatroni,
@@ -22,6 +28,8 @@ import type { NodePasswords } from "./passwords.ts";
 /** A service of the node and every file that it reads. */
 export interface ServiceFiles {
   readonly unit: string;
+  /** What the running service is told when its files have changed. */
+  readonly whenChanged: "restart" | "reload" | "nothing";
   readonly unitFile: FileIntent;
   readonly tls: readonly FileIntent[];
   readonly configuration: readonly FileIntent[];
@@ -61,6 +69,7 @@ async function etcd(input: NodeFilesInput): Promise<ServiceFiles> {
   const { intent, self } = input;
   return {
     unit: "etcd.service",
+    whenChanged: "restart",
     unitFile: unitFile("etcd.service", renderEtcdUnit()),
     tls: await tlsOf("etcd", input),
     configuration: [await privateFile("etcd", configurationFiles.etcd, renderEtcd(intent, self))],
@@ -72,6 +81,7 @@ async function patroni(input: NodeFilesInput): Promise<ServiceFiles> {
   const content = renderPatroni(intent, self, passwords);
   return {
     unit: "patroni.service",
+    whenChanged: "reload",
     unitFile: unitFile("patroni.service", renderPatroniUnit(intent.spec.failover.wrapper)),
     tls: await tlsOf("postgres", input),
     configuration: [
@@ -85,6 +95,7 @@ async function haproxy(input: NodeFilesInput): Promise<ServiceFiles> {
   const content = renderHaproxy(input.intent.peers, input.self);
   return {
     unit: "haproxy.service",
+    whenChanged: "reload",
     unitFile: unitFile("haproxy.service", renderHaproxyUnit()),
     tls: await tlsOf("haproxy", input),
     configuration: [await privateFile("haproxy", configurationFiles.haproxy, content)],
@@ -98,6 +109,7 @@ async function pgbouncer(input: NodeFilesInput): Promise<ServiceFiles> {
   const users = renderPgbouncerUsers(logins.flatMap((login) => loginOf(login, passwords[login])));
   return {
     unit: "pgbouncer.service",
+    whenChanged: "reload",
     unitFile: unitFile("pgbouncer.service", renderPgbouncerUnit()),
     tls: await tlsOf("pgbouncer", input),
     configuration: [
@@ -111,12 +123,34 @@ function loginOf(name: string, password: string | undefined): [string, string][]
   return password === undefined ? [] : [[name, password]];
 }
 
+/** The gate starts anew for each role change, so there is nothing to reload. */
+async function gate(input: NodeFilesInput): Promise<ServiceFiles> {
+  return {
+    unit: gateSocketUnit,
+    whenChanged: "nothing",
+    unitFile: unitFile(gateSocketUnit, renderGateSocket()),
+    // It runs as PgBouncer's user, whose copies are there already where PgBouncer is.
+    tls: input.self.services.includes("pgbouncer") ? [] : await tlsOf("pgbouncer", input),
+    configuration: [unitFile(gateUnit, renderGateUnit())],
+  };
+}
+
+function handover(): ServiceFiles {
+  const file = unitFile(handoverUnit, renderHandoverUnit());
+  return { unit: handoverUnit, whenChanged: "nothing", unitFile: file, tls: [], configuration: [] };
+}
+
 const makers = { etcd, postgres: patroni, haproxy, pgbouncer } as const;
 
 /** The services of the node in the order in which they start. */
-export function serviceFiles(input: NodeFilesInput): Promise<ServiceFiles[]> {
+export async function serviceFiles(input: NodeFilesInput): Promise<ServiceFiles[]> {
   const order = ["etcd", "postgres", "haproxy", "pgbouncer"] as const;
-  return Promise.all(
-    order.filter((service) => input.self.services.includes(service)).map((service) => makers[service](input)),
-  );
+  const present = order.filter((service) => input.self.services.includes(service));
+  const own = await Promise.all(present.map((service) => makers[service](input)));
+  const leadsClients = present.includes("haproxy") || present.includes("pgbouncer");
+  return [
+    ...own,
+    ...(leadsClients ? [await gate(input)] : []),
+    ...(present.some((service) => service !== "etcd") ? [handover()] : []),
+  ];
 }

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
+import { nodePorts } from "../domain/cluster/node-ports.ts";
 import { tlsFiles } from "../domain/config/index.ts";
 
 /** A body that is longer is not what we asked for. */
@@ -14,6 +15,22 @@ export interface Credentials {
 export interface PeerAnswer {
   readonly status: number;
   readonly body: unknown;
+}
+
+/** What Patroni says to a command: text for people. */
+export interface PatroniReply {
+  readonly status: number;
+  readonly text: string;
+}
+
+interface Outgoing {
+  readonly method: "GET" | "POST" | "PATCH";
+  readonly address: string;
+  readonly port: number;
+  readonly path: string;
+  readonly timeoutMs: number;
+  readonly body: object | null;
+  readonly credentials?: Credentials;
 }
 
 /** Speaks HTTPS with Patroni and etcd of this cluster: verifies them by the cluster's CA, shows the node's certificate. */
@@ -37,11 +54,11 @@ export class PeerClient implements Disposable {
   }
 
   get(address: string, port: number, path: string, timeoutMs: number): Promise<PeerAnswer> {
-    return this.#send("GET", address, port, path, timeoutMs, null, null);
+    return this.#json({ method: "GET", address, port, path, timeoutMs, body: null });
   }
 
   post(address: string, port: number, path: string, timeoutMs: number, body: object): Promise<PeerAnswer> {
-    return this.#send("POST", address, port, path, timeoutMs, JSON.stringify(body), null);
+    return this.#json({ method: "POST", address, port, path, timeoutMs, body });
   }
 
   patch(
@@ -52,32 +69,54 @@ export class PeerClient implements Disposable {
     body: object,
     credentials: Credentials,
   ): Promise<PeerAnswer> {
-    return this.#send("PATCH", address, port, path, timeoutMs, JSON.stringify(body), credentials);
+    return this.#json({ method: "PATCH", address, port, path, timeoutMs, body, credentials });
   }
 
-  #send(
-    method: "GET" | "POST" | "PATCH",
+  /** Asks Patroni for something to happen; it answers in words. */
+  command(
     address: string,
-    port: number,
     path: string,
     timeoutMs: number,
-    body: string | null,
-    credentials: Credentials | null,
-  ): Promise<PeerAnswer> {
+    body: object,
+    credentials: Credentials,
+  ): Promise<PatroniReply> {
+    return this.#send({
+      method: "POST",
+      address,
+      port: nodePorts.patroni,
+      path,
+      timeoutMs,
+      body,
+      credentials,
+    });
+  }
+
+  async #json(outgoing: Outgoing): Promise<PeerAnswer> {
+    const { status, text } = await this.#send(outgoing);
+    try {
+      const body: unknown = JSON.parse(text);
+      return { status, body };
+    } catch (error) {
+      const { address, port, path } = outgoing;
+      throw new Error(`${address}:${port}${path} did not answer JSON`, { cause: error });
+    }
+  }
+
+  #send({ body, timeoutMs, credentials, address, ...outgoing }: Outgoing): Promise<PatroniReply> {
+    const content = body === null ? null : JSON.stringify(body);
+    const described =
+      content === null
+        ? {}
+        : { "content-type": "application/json", "content-length": Buffer.byteLength(content) };
     return new Promise((resolve, reject) => {
-      const outgoing = request(
+      const sent = request(
         {
-          method,
+          ...outgoing,
           host: address,
-          port,
-          path,
           agent: this.#agent,
           signal: AbortSignal.timeout(timeoutMs),
-          ...(credentials === null ? {} : { auth: `${credentials.username}:${credentials.password}` }),
-          headers:
-            body === null
-              ? {}
-              : { "content-type": "application/json", "content-length": Buffer.byteLength(body) },
+          ...(credentials === undefined ? {} : { auth: `${credentials.username}:${credentials.password}` }),
+          headers: described,
         },
         (incoming) => {
           const parts: Buffer[] = [];
@@ -85,22 +124,17 @@ export class PeerClient implements Disposable {
           incoming.on("data", (part: Buffer) => {
             bytes += part.length;
             if (bytes > answerBytesMax)
-              incoming.destroy(new Error(`the answer of ${address}:${port} is too long`));
+              incoming.destroy(new Error(`the answer of ${address}:${outgoing.port} is too long`));
             else parts.push(part);
           });
           incoming.on("error", reject);
-          incoming.on("end", () => {
-            try {
-              const parsed: unknown = JSON.parse(Buffer.concat(parts).toString("utf8"));
-              resolve({ status: incoming.statusCode ?? 0, body: parsed });
-            } catch (error) {
-              reject(new Error(`${address}:${port}${path} did not answer JSON`, { cause: error }));
-            }
-          });
+          incoming.on("end", () =>
+            resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(parts).toString("utf8") }),
+          );
         },
       );
-      outgoing.on("error", reject);
-      outgoing.end(body ?? undefined);
+      sent.on("error", reject);
+      sent.end(content ?? undefined);
     });
   }
 }

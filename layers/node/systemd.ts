@@ -23,13 +23,13 @@ export async function enable(units: readonly string[]): Promise<void> {
   await Promise.all(units.map((unit) => ensureLink(`${wants}/${unit}`, `${nodePaths.units}/${unit}`)));
 }
 
-async function ensureLink(path: string, target: string): Promise<void> {
+export async function ensureLink(path: string, target: string): Promise<void> {
   try {
     await symlink(target, path);
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
     if ((await readlink(path)) === target) return;
-    await rm(path);
+    await rm(path, { force: true });
     await symlink(target, path);
   }
 }

@@ -6,6 +6,8 @@ export const nodePorts = {
   pooled: 6432,
   postgres: 5432,
   patroni: 8008,
+  /** Conductors of role changes knock here (layers/node/gate). */
+  gate: 8009,
   etcdClient: 2379,
   etcdPeer: 2380,
   haproxyStatistics: 7000,

@@ -19,9 +19,12 @@ interface Pool {
   readonly balance: string;
 }
 
+/** The pool whose one server is the leader. */
+export const leaderPool = "read_write";
+
 const pools: readonly Pool[] = [
   {
-    name: "read_write",
+    name: leaderPool,
     port: nodePorts.readWrite,
     check: "/primary",
     interval: "500ms",
@@ -54,7 +57,7 @@ export function renderHaproxy(peers: readonly Peer[], self: Peer): string {
   return `global
     log stderr format raw daemon notice
     maxconn ${connectionsMax}
-    stats socket ${nodePaths.proxySocket} mode 600 level admin
+    stats socket ${nodePaths.proxySocket} mode 660 level admin
     ssl-default-bind-options ssl-min-ver TLSv1.2
     ssl-default-server-options ssl-min-ver TLSv1.2
 

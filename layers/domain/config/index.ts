@@ -1,6 +1,7 @@
 export * from "./dynamic-configuration.ts";
 export * from "./dynamic-drift.ts";
 export * from "./etcd.ts";
+export * from "./gate-units.ts";
 export * from "./haproxy.ts";
 export * from "./paths.ts";
 export * from "./patroni.ts";

@@ -22,6 +22,10 @@ export const nodePaths = {
   /** Answers of finished commands. */
   finished: "/var/lib/pgherd/finished",
   programs: "/var/lib/pgherd/programs",
+  /** The program that the node's own units run: a link to the one that configured the node last. */
+  ownProgram: "/var/lib/pgherd/pgherd-node.mjs",
+  /** Patroni's start wrapper asks here before a planned step down. */
+  stepDownSocket: "/run/pgherd/step-down.sock",
 } as const;
 
 /** Who owns a copy of the node's key, certificate and the cluster's CA certificate. */

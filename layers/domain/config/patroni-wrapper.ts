@@ -29,6 +29,9 @@ RETRY_TIMEOUT_MIN = 2
 WAKE_UPS = 12
 WAKE_UP_SECONDS = 0.1
 LOOK_FOR_POSTMASTER_SECONDS = 0.2
+# Who holds the poolers during a planned change listens here.
+CONDUCTOR = '/run/pgherd/step-down.sock'
+CONDUCTOR_SECONDS = 3
 
 
 class Unknown(Exception):
@@ -99,6 +102,19 @@ class PostmasterWatch(threading.Thread):
                 time.sleep(WAKE_UP_SECONDS)
 
 
+def objection():
+    """Asks the conductor, where there is one, before a planned step down; None if it may happen now, or why not."""
+    try:
+        with socket.socket(socket.AF_UNIX) as conductor:
+            conductor.settimeout(CONDUCTOR_SECONDS)
+            conductor.connect(CONDUCTOR)
+            conductor.sendall(b'step down\\n')
+            answer = conductor.recv(4096).decode().strip()
+    except (OSError, ValueError):
+        return None
+    return answer[2:].strip() if answer.startswith('no') else None
+
+
 def plan():
     """Checks everything and returns what is to be done: nothing is changed before all of it is known."""
     from patroni import version
@@ -126,6 +142,18 @@ def plan():
     reads(on_shutdown, 'sleep', 'is_failover_possible', 'release_leader_key_voluntarily')
     new_demote = with_nested(demote, on_shutdown, with_constant(on_shutdown, 1, CATCH_UP_SECONDS))
 
+    original_demote = ha.Ha.demote
+    reads(demote, 'stop', 'release_leader_key_voluntarily')
+    reads(ha.Ha.process_manual_failover_from_leader.__code__, 'try_run_async', 'demote', 'manual_failover')
+
+    def demote_when_clients_wait(self, mode):
+        reason = objection() if mode == 'graceful' else None
+        if reason is None:
+            return original_demote(self, mode)
+        ha.logger.warning('Not stepping down: %s', reason)
+        self.dcs.manual_failover('', '')
+        return None
+
     # The leader race asks every member, the dead one too.
     status = ha.Ha.fetch_node_status.__code__
     reads(status, 'request', 'from_api_response', 'unknown')
@@ -147,7 +175,8 @@ def plan():
     def apply():
         etcd3.Etcd3.set_socket_options = set_socket_options
         postgresql.STOP_POLLING_INTERVAL = STOP_POLLING_SECONDS
-        ha.Ha.demote.__code__ = new_demote
+        original_demote.__code__ = new_demote
+        ha.Ha.demote = demote_when_clients_wait
         ha.Ha.fetch_node_status.__code__ = new_status
         config.Config._validate_and_adjust_timeouts.__code__ = new_adjust
         ha.Ha.__init__ = init

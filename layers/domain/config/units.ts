@@ -9,7 +9,7 @@ RestartSec=1`;
 const neverGiveUp = "StartLimitIntervalSec=0";
 
 /** Each service sees a system that it cannot change, apart from the paths that it owns. */
-const hardening = `NoNewPrivileges=yes
+export const hardening = `NoNewPrivileges=yes
 CapabilityBoundingSet=
 ProtectSystem=strict
 ProtectHome=yes
@@ -35,7 +35,7 @@ const filesMax = 65_536;
 /** The kernel takes PostgreSQL's backends (0) and everything else before the processes that keep the node going. */
 const oomScore = -800;
 
-function header(description: string, lines: readonly string[]): string {
+export function header(description: string, lines: readonly string[]): string {
   return [
     "[Unit]",
     `Description=${description}`,
@@ -46,7 +46,7 @@ function header(description: string, lines: readonly string[]): string {
   ].join("\n");
 }
 
-const install = "[Install]\nWantedBy=multi-user.target\n";
+export const install = "[Install]\nWantedBy=multi-user.target\n";
 
 /** Link that udev makes for an EBS volume on a Nitro instance. */
 export function volumeDevice(volumeId: string): string {
@@ -152,7 +152,8 @@ TimeoutStopSec=5
 LimitNOFILE=${filesMax}
 OOMScoreAdjust=${oomScore}
 RuntimeDirectory=haproxy
-RuntimeDirectoryMode=0700
+# The gate is of this group, for the socket alone.
+RuntimeDirectoryMode=0750
 ${hardening}
 
 ${install}`;

@@ -11,7 +11,7 @@ import { ensureDirectory, ensureFile, type FileIntent, readIfPresent, root } fro
 import { type ServiceFiles, serviceFiles } from "../node-files.ts";
 import { type NodePasswords, readNodePasswords } from "../passwords.ts";
 import { runSql } from "../psql.ts";
-import { active, enable, reload, reloadUnits, restart, start } from "../systemd.ts";
+import { active, enable, ensureLink, reload, reloadUnits, restart, start } from "../systemd.ts";
 import { rememberWritten } from "../written-files.ts";
 
 /** What each running service was started or reloaded with: a configure that died half way is finished by the next. */
@@ -76,7 +76,7 @@ async function writeFiles(services: readonly ServiceFiles[]): Promise<{ changed:
     [...service.tls, ...service.configuration, service.unitFile].map(async (file) => {
       if (!(await ensureFile(file))) return;
       changed.push(file.path);
-      if (file === service.unitFile) units = true;
+      if (dirname(file.path) === nodePaths.units) units = true;
     }),
   );
   await Promise.all(ensured);
@@ -102,9 +102,12 @@ async function bringUp(intent: NodeIntent, self: Peer, services: readonly Servic
   const wanted = Object.fromEntries(
     services.map((service) => [service.unit, fingerprint(applicable(service))]),
   );
-  const stale = units.filter((unit) => running.has(unit) && applied[unit] !== wanted[unit]);
-  await restart(stale.filter((unit) => unit === "etcd.service"));
-  await reload(stale.filter((unit) => unit !== "etcd.service"));
+  const changed = services.filter(({ unit }) => running.has(unit) && applied[unit] !== wanted[unit]);
+  const staleThat = (whenChanged: ServiceFiles["whenChanged"]): string[] =>
+    changed.filter((service) => service.whenChanged === whenChanged).map(({ unit }) => unit);
+  const stale = staleThat("reload");
+  await restart(staleThat("restart"));
+  await reload(stale);
   // Patroni hands on changed parameters, but does not look into certificates.
   if (stale.includes("patroni.service")) await runSql("postgres", "SELECT pg_catalog.pg_reload_conf();");
   const stopped = units.filter((unit) => !running.has(unit));
@@ -112,6 +115,12 @@ async function bringUp(intent: NodeIntent, self: Peer, services: readonly Servic
   if (stopped.includes("patroni.service") && !self.services.includes("etcd")) await awaitDcs(intent);
   await start(stopped);
   await ensureFile({ path: appliedPath, content: JSON.stringify(wanted), owner: root, mode: 0o600 });
+}
+
+/** The node's own units run the program that knows the node's configuration. */
+async function linkOwnProgram(): Promise<void> {
+  const [, program] = process.argv;
+  if (program !== undefined) await ensureLink(nodePaths.ownProgram, program);
 }
 
 export const configure: VerbFunction<"configure"> = async (intent, context) => {
@@ -131,6 +140,7 @@ export async function applyIntent(
   const [{ changed, units }] = await Promise.all([
     writeFiles(services),
     rememberWritten(files),
+    linkOwnProgram(),
     ensureFile({ path: nodePaths.intent, content: JSON.stringify(intent), owner: root, mode: 0o600 }),
   ]);
   await keepKey(key);

@@ -1,6 +1,7 @@
 import type { roleChangeVerbs } from "../../domain/node/role-change-verbs.ts";
 import type { VerbFunction } from "../context.ts";
 import { NodeFailure } from "../failure.ts";
+import { changeRole } from "./change-role.ts";
 
 function missing(verb: string): () => Promise<never> {
   return () =>
@@ -9,7 +10,7 @@ function missing(verb: string): () => Promise<never> {
 
 export const roleChange: { readonly [V in keyof typeof roleChangeVerbs]: VerbFunction<V> } = {
   "assess-role-change": missing("assess-role-change"),
-  "change-role": missing("change-role"),
+  "change-role": changeRole,
   "drain-pooler": missing("drain-pooler"),
   "move-dcs-leader": missing("move-dcs-leader"),
 };
