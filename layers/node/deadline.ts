@@ -12,7 +12,7 @@ export class Deadline {
   }
 
   get remainingMs(): number {
-    return Math.max(0, this.#end - performance.now());
+    return Math.max(0, Math.ceil(this.#end - performance.now()));
   }
 
   get passed(): boolean {

@@ -108,6 +108,7 @@ export const changeRole: VerbFunction<"change-role"> = async (input, context) =>
     if (input.from !== null && leader !== undefined && leader.nodeId !== input.from) {
       throw new NodeFailure(`${leader.nodeId} leads, not ${input.from}`, { code: "other-leader" });
     }
-    return change(input, intent, client, context);
+    // Awaited here: the client ends with this block.
+    return await change(input, intent, client, context);
   });
 };
