@@ -25,6 +25,12 @@ const lagBytesMaxOnFailover = 16 * 1024 ** 2;
 /** A replica that is away keeps its slot this long; max_slot_wal_keep_size bounds what that costs. */
 const memberSlotsTtl = "30min";
 
+/**
+ * A quarter of PostgreSQL's own: a leader that steps down fills its segment up and sends it to the standbys, and one
+ * that is promoted copies one, while clients wait (docs/decisions/wal-segments.md).
+ */
+const walSegmentMiB = 4;
+
 export interface PatroniSecrets {
   readonly replicator: string;
   readonly rewind: string;
@@ -131,6 +137,7 @@ export function renderPatroni(
         { "builtin-locale": "C.UTF-8" },
         { "auth-local": "peer" },
         { "auth-host": "scram-sha-256" },
+        { "wal-segsize": walSegmentMiB },
         "data-checksums",
       ],
     },
