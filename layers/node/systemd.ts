@@ -58,3 +58,9 @@ export async function active(units: readonly string[]): Promise<Set<string>> {
     units.filter((_, index) => ["active", "activating", "reloading"].includes(states[index] ?? "")),
   );
 }
+
+/** How often systemd has started the unit again by itself. */
+export async function restartsOf(unit: string): Promise<number> {
+  const { stdout } = await systemctl("show", "--property=NRestarts", "--value", unit);
+  return Number(stdout.trim());
+}

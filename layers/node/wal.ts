@@ -2,8 +2,6 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Inspection } from "../domain/node/inspect-verbs.ts";
 
-/** initdb's own; every cluster of ours is made with it. */
-const segmentBytes = 16 * 1024 ** 2;
 const segmentPattern = /^[0-9A-F]{24}$/;
 const readySuffix = ".ready";
 
@@ -15,6 +13,18 @@ async function entries(path: string): Promise<string[]> {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
     throw error;
   }
+}
+
+/** A cluster's segments are all of one size; one that was recycled while we looked says nothing. */
+async function segmentBytes(directory: string, segments: readonly string[]): Promise<number> {
+  for (const segment of segments) {
+    try {
+      return (await stat(join(directory, segment))).size;
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    }
+  }
+  return 0;
 }
 
 /** Age of what waits longest; null where it was archived while we looked. */
@@ -34,8 +44,9 @@ export async function inspectWal(dataDirectory: string): Promise<Inspection["wal
   const [files, statuses] = await Promise.all([entries(directory), entries(status)]);
   const ready = statuses.filter((name) => name.endsWith(readySuffix)).toSorted();
   const [oldest] = ready;
+  const segments = files.filter((name) => segmentPattern.test(name));
   return {
-    bytes: files.filter((name) => segmentPattern.test(name)).length * segmentBytes,
+    bytes: segments.length * (await segmentBytes(directory, segments)),
     readyCount: ready.length,
     oldestReadySeconds: oldest === undefined ? null : await ageSeconds(join(status, oldest)),
   };

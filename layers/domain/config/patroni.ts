@@ -137,7 +137,7 @@ export function renderPatroni(
         { "builtin-locale": "C.UTF-8" },
         { "auth-local": "peer" },
         { "auth-host": "scram-sha-256" },
-        { "wal-segsize": walSegmentMiB },
+        { "wal-segsize": String(walSegmentMiB) },
         "data-checksums",
       ],
     },

@@ -6,9 +6,11 @@ import { NodeFailure } from "../failure.ts";
 import { journalTail } from "../journal.ts";
 import { observeMembers } from "../patroni.ts";
 import { PeerClient } from "../peer-client.ts";
+import { restartsOf } from "../systemd.ts";
 
 const pollMs = 100;
 const loopback = "127.0.0.1";
+const unit = "patroni.service";
 
 type Wanted = Pick<NodeCommands["await-members"]["input"], "members" | "synchronousStandbys">;
 
@@ -32,8 +34,41 @@ function describe(members: Observation["members"]): string {
   return members.map((member) => `${member.nodeId} ${member.role} ${member.state}`).join(", ");
 }
 
+/**
+ * Patroni that ends again and again will not do otherwise in a while: a file that it refuses, a data directory of
+ * another cluster. One fall is forgiven.
+ */
+const restartsMax = 3;
+
+/** Asking systemd costs more than asking Patroni. */
+const restartsPollMs = 1_000;
+
+/** Counts from its making how often systemd has had to start Patroni again. */
+class Restarts {
+  readonly #before: number;
+  #askedAt = performance.now();
+
+  private constructor(before: number) {
+    this.#before = before;
+  }
+
+  static async count(): Promise<Restarts> {
+    return new Restarts(await restartsOf(unit));
+  }
+
+  /** @throws {NodeFailure} `patroni-falls-over` when it was too often. */
+  async requireFew(): Promise<void> {
+    if (performance.now() - this.#askedAt < restartsPollMs) return;
+    this.#askedAt = performance.now();
+    const restarts = (await restartsOf(unit)) - this.#before;
+    if (restarts < restartsMax) return;
+    throw new NodeFailure(`Patroni on this node has ended ${restarts} times`, { code: "patroni-falls-over" });
+  }
+}
+
 export const awaitMembers: VerbFunction<"await-members"> = async (input) => {
   using client = await PeerClient.open();
+  const restarts = await Restarts.count();
   let last = "Patroni has not answered";
   const probe = async (): Promise<string | null> => {
     try {
@@ -43,6 +78,7 @@ export const awaitMembers: VerbFunction<"await-members"> = async (input) => {
       return lacking === null ? (members.find((member) => member.role === "leader")?.nodeId ?? null) : null;
     } catch (error) {
       // Patroni begins to answer some time after its start; the last reason is told at the deadline.
+      await restarts.requireFew();
       last = `Patroni does not answer: ${error instanceof Error ? error.message : String(error)}`;
       return null;
     }
@@ -54,7 +90,7 @@ export const awaitMembers: VerbFunction<"await-members"> = async (input) => {
     return { leader: nodeIdSchema.parse(await deadline.until(probe, expired, pollMs)) };
   } catch (error) {
     if (!(error instanceof NodeFailure)) throw error;
-    throw new NodeFailure(`${error.message}\n${await journalTail("patroni.service")}`, {
+    throw new NodeFailure(`${error.message}\n${await journalTail(unit)}`, {
       code: error.code,
       cause: error,
     });
