@@ -1,14 +1,9 @@
+import { readParameters } from "../aws/node.ts";
 import { nodePaths } from "../domain/config/paths.ts";
 import type { NodeAnswer } from "../domain/node/protocol.ts";
 import { NodeFailure } from "./failure.ts";
 import { FinishedCommands } from "./memory.ts";
 import { answer, readInput } from "./program.ts";
-
-/** The SDK takes longer to load than most verbs take, and many need no secret. */
-async function readSecrets(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const { readParameters } = await import("../aws/node.ts");
-  return readParameters(names);
-}
 
 /** One verb: JSON on standard input, one line of JSON on standard output, exit status 0 when it is `ok`. */
 async function main(): Promise<NodeAnswer> {
@@ -20,7 +15,7 @@ async function main(): Promise<NodeAnswer> {
       step: process.env["SSM_Step"],
     };
     const memory = new FinishedCommands(nodePaths.finished);
-    return { ok: true, output: await answer(invocation, { readSecrets }, memory) };
+    return { ok: true, output: await answer(invocation, { readSecrets: readParameters }, memory) };
   } catch (error) {
     return { ok: false, error: describe(error) };
   }
@@ -37,6 +32,9 @@ function describe(error: unknown): { code: string; message: string } {
 if (process.argv[2] === "gate") {
   const { keepGate } = await import("./gate/gate.ts");
   await keepGate();
+} else if (process.argv[2] === "handover") {
+  const { handOver } = await import("./handover.ts");
+  await handOver({ readSecrets: readParameters });
 } else {
   const result = await main();
   process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -64,3 +64,8 @@ export async function restartsOf(unit: string): Promise<number> {
   const { stdout } = await systemctl("show", "--property=NRestarts", "--value", unit);
   return Number(stdout.trim());
 }
+
+export async function machineGoesDown(): Promise<boolean> {
+  const { stdout } = await run("systemctl", ["is-system-running"], { answers: [1] });
+  return stdout.trim() === "stopping";
+}

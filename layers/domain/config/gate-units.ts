@@ -57,6 +57,9 @@ export function renderHandoverUnit(): string {
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/bin/true
+# Where AWS is, on machines that do not learn it from instance metadata.
+EnvironmentFile=-/etc/pgherd/aws.env
+Environment=AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED=true
 ExecStop=-/usr/bin/node ${nodePaths.ownProgram} handover
 TimeoutStopSec=${handoverSecondsMax}
 

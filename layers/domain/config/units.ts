@@ -159,6 +159,9 @@ ${hardening}
 ${install}`;
 }
 
+/** A transaction that is still running then is cut: whoever stops the pooler waits for it. */
+const drainSecondsMax = 60;
+
 export function renderPgbouncerUnit(): string {
   return `${header(`PgBouncer, the pooled way to the leader (port ${nodePorts.pooled})`, ["After=haproxy.service"])}
 
@@ -167,9 +170,10 @@ Type=notify
 User=pgbouncer
 ExecStart=/usr/sbin/pgbouncer ${configurationFiles.pgbouncer}
 ExecReload=/bin/kill -HUP $MAINPID
+# Takes no new clients and closes each connection it has between two transactions.
 KillSignal=SIGINT
 ${restart}
-TimeoutStopSec=5
+TimeoutStopSec=${drainSecondsMax}
 LimitNOFILE=${filesMax}
 OOMScoreAdjust=${oomScore}
 RuntimeDirectory=pgbouncer

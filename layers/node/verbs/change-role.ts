@@ -12,6 +12,7 @@ import { runSql } from "../psql.ts";
 import { Conductor } from "../role-change/conduct.ts";
 import { Monitor } from "../role-change/monitor.ts";
 import { StepDown } from "../role-change/step-down.ts";
+import { machineGoesDown } from "../systemd.ts";
 import { isWrapped } from "../wrapper-report.ts";
 
 const loopback = "127.0.0.1";
@@ -25,11 +26,14 @@ function membersOf(intent: NodeIntent, shard: number): Peer[] {
   return intent.peers.filter((peer) => peer.shard === shard && peer.services.includes("postgres"));
 }
 
-/** Nodes through which clients reach the leader. */
-function gatesOf(intent: NodeIntent, shard: number): Peer[] {
+/** Nodes through which clients reach the leader. A node that goes down has sent its own clients away. */
+async function gatesOf(intent: NodeIntent, shard: number): Promise<Peer[]> {
+  const goesDown = await machineGoesDown();
   return intent.peers.filter(
     (peer) =>
-      peer.shard === shard && (peer.services.includes("pgbouncer") || peer.services.includes("haproxy")),
+      peer.shard === shard &&
+      (peer.services.includes("pgbouncer") || peer.services.includes("haproxy")) &&
+      !(goesDown && peer.nodeId === intent.nodeId),
   );
 }
 
@@ -59,7 +63,7 @@ async function change(
   using watch = monitor.watchPromotion(target.address);
   await using stepDown = leadsHere && (await isWrapped()) ? await StepDown.listen() : null;
   const [gates] = await Promise.all([
-    Gates.open(gatesOf(intent, input.shard)),
+    gatesOf(intent, input.shard).then((peers) => Gates.open(peers)),
     leadsHere ? checkpointAhead() : undefined,
   ]);
   using open = gates;

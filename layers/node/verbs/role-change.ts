@@ -1,16 +1,13 @@
 import type { roleChangeVerbs } from "../../domain/node/role-change-verbs.ts";
 import type { VerbFunction } from "../context.ts";
-import { NodeFailure } from "../failure.ts";
+import { assessRoleChange } from "./assess-role-change.ts";
 import { changeRole } from "./change-role.ts";
-
-function missing(verb: string): () => Promise<never> {
-  return () =>
-    Promise.reject(new NodeFailure(`${verb} comes with the next change`, { code: "unknown-verb" }));
-}
+import { drain } from "./drain-pooler.ts";
+import { moveDcsLeader } from "./move-dcs-leader.ts";
 
 export const roleChange: { readonly [V in keyof typeof roleChangeVerbs]: VerbFunction<V> } = {
-  "assess-role-change": missing("assess-role-change"),
+  "assess-role-change": assessRoleChange,
   "change-role": changeRole,
-  "drain-pooler": missing("drain-pooler"),
-  "move-dcs-leader": missing("move-dcs-leader"),
+  "drain-pooler": drain,
+  "move-dcs-leader": moveDcsLeader,
 };
