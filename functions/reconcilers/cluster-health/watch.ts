@@ -6,8 +6,10 @@ import { inLanes } from "../lanes.ts";
 import { type Memory, newMemory, round } from "./round.ts";
 import type { HealthWorld } from "./world.ts";
 
-/** Something is told after two looks, so within two of these and the time that the looks take. */
-const roundMs = 4_000;
+/** A look costs a node a third of a second of processor, so a cluster that is well is not looked at more often. */
+const roundMs = 6_000;
+/** What is seen for the first time is looked at again after this, and told when it is still there. */
+const confirmMs = 2_000;
 /** The last round of a minute begins before this; the next minute's first one follows at the usual distance. */
 const minuteMs = 57_000;
 /** Clusters that are looked at at the same time: each is mostly waiting for its nodes. */
@@ -16,10 +18,12 @@ const lanes = 8;
 /** Looks at every cluster again and again. What a process remembers from minute to minute only saves looks. */
 export class ClusterWatch {
   readonly #world: HealthWorld;
+  readonly #confirmMs: number;
   readonly #memories = new Map<string, Memory>();
 
-  constructor(world: HealthWorld) {
+  constructor(world: HealthWorld, pauses = { confirmMs }) {
     this.#world = world;
+    this.#confirmMs = pauses.confirmMs;
   }
 
   async minute(): Promise<void> {
@@ -50,7 +54,13 @@ export class ClusterWatch {
     const memory =
       this.#memories.get(cluster.id) ?? newMemory(await this.#world.store.readHealth(cluster.id));
     try {
-      this.#memories.set(cluster.id, await round(this.#world, cluster, memory));
+      const after = await round(this.#world, cluster, memory);
+      this.#memories.set(cluster.id, after);
+      if (isConfirmed(after)) return;
+      await sleep(this.#confirmMs);
+      const again = await this.#world.store.getCluster(cluster.id);
+      if (again === null || !isToBeJudged(again)) return;
+      this.#memories.set(cluster.id, await round(this.#world, again, after));
     } catch (error) {
       this.#memories.delete(cluster.id);
       this.#world.log("error", "a cluster could not be judged", {
@@ -59,6 +69,10 @@ export class ClusterWatch {
       });
     }
   }
+}
+
+function isConfirmed({ suspected, record }: Memory): boolean {
+  return suspected.every((key) => record.findings.includes(key));
 }
 
 function isToBeJudged(cluster: Cluster): boolean {
