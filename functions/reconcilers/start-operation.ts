@@ -1,4 +1,10 @@
-import { type Cluster, type Operation, type OperationKind, Problem } from "@pgherd/layers/domain";
+import {
+  type Cluster,
+  type ClusterStatus,
+  type Operation,
+  type OperationKind,
+  Problem,
+} from "@pgherd/layers/domain";
 import type { Executions, Store } from "@pgherd/layers/ports";
 import { errorFields, type Log, newId } from "@pgherd/layers/runtime";
 
@@ -10,7 +16,7 @@ export interface StartingWorld {
 }
 
 /** What pgherd is called where it acts by itself. */
-const principal = "pgherd";
+export const systemPrincipal = "pgherd";
 
 /**
  * Starts an operation as a call would. False where the cluster is held by another one, has changed or is gone: the next
@@ -19,7 +25,14 @@ const principal = "pgherd";
 export async function startBySystem(
   world: StartingWorld,
   cluster: Cluster,
-  what: { kind: OperationKind; detail: string; request?: NonNullable<Operation["request"]> },
+  what: {
+    readonly kind: OperationKind;
+    /** A sentence: what is done and why. */
+    readonly detail: string;
+    /** While the operation runs, with the detail for its reason; else the cluster stays what it is. */
+    readonly status?: ClusterStatus;
+    readonly request?: NonNullable<Operation["request"]>;
+  },
 ): Promise<boolean> {
   const { kind, detail, request } = what;
   const at = world.now().toISOString();
@@ -32,7 +45,7 @@ export async function startBySystem(
     steps: [],
     ...(request === undefined ? {} : { request }),
     cancelRequested: false,
-    startedBy: principal,
+    startedBy: systemPrincipal,
     createdAt: at,
     endedAt: null,
   };
@@ -41,7 +54,7 @@ export async function startBySystem(
     clusterId: cluster.id,
     at,
     action: kind,
-    principal,
+    principal: systemPrincipal,
     role: "system",
     sourceAddress: "",
     requestId: "",
@@ -52,8 +65,8 @@ export async function startBySystem(
     await world.store.startOperation(
       { operation, audit, idempotency: null },
       {
-        status: cluster.status,
-        statusReason: `Operation ${operation.id} (${kind}) is at work.`,
+        status: what.status ?? cluster.status,
+        statusReason: what.status === undefined ? `Operation ${operation.id} (${kind}) is at work.` : detail,
         expectedGeneration: cluster.generation,
       },
     );

@@ -12,6 +12,7 @@ export const devConfig: EnvironmentConfig = {
     egress: "endpoints",
   },
   access: { kind: "iam", principals: {} },
+  orphanGraceSeconds: 3600,
   defaultClientCidrs: ["10.20.0.0/16"],
   nodeImage: "resolve:ssm:/pgherd/dev/node-image",
   defaultInstanceType: "t4g.medium",

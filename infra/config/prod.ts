@@ -12,6 +12,7 @@ export const prodConfig: EnvironmentConfig = {
     egress: "endpoints",
   },
   access: { kind: "iam", principals: {} },
+  orphanGraceSeconds: 3600,
   defaultClientCidrs: ["10.22.0.0/16"],
   nodeImage: "resolve:ssm:/pgherd/prod/node-image",
   defaultInstanceType: "m7g.large",

@@ -100,6 +100,8 @@ export const environmentConfigSchema = z.strictObject({
   defaultInstanceType: z
     .string()
     .refine((name) => findInstanceType(name) !== undefined, `must be one of ${instanceTypeSummary}`),
+  /** How long something with our tags that nothing on record owns stays after it was reported. */
+  orphanGraceSeconds: z.int().min(60, "must leave at least a minute to look at it"),
   /** Of clusters whose spec does not say. */
   defaultDeletionProtection: z.boolean(),
   /** What holds data survives the deletion of its stack, which takes a deliberate act. */

@@ -12,6 +12,7 @@ export const stagingConfig: EnvironmentConfig = {
     egress: "endpoints",
   },
   access: { kind: "iam", principals: {} },
+  orphanGraceSeconds: 3600,
   defaultClientCidrs: ["10.21.0.0/16"],
   nodeImage: "resolve:ssm:/pgherd/staging/node-image",
   defaultInstanceType: "m7g.large",

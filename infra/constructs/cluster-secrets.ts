@@ -2,7 +2,7 @@ import type { IGrantable } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 import { allow } from "./allow.ts";
 import type { EnvironmentKey } from "./environment-key.ts";
-import { clusterParametersArn, clusterPathsArn } from "./names.ts";
+import { clusterParametersArn, clusterPathsArn, environmentPathArn } from "./names.ts";
 
 const wildcard = "Clusters are made at run time; the path holds this environment's and no others.";
 
@@ -31,6 +31,14 @@ export class ClusterSecrets extends Construct {
     });
     this.#key.grantEncryptParameters(grantee);
     this.#key.grantDecryptParameters(grantee, "*");
+  }
+
+  /** Finds those of all clusters, without being able to decrypt one. */
+  grantList(grantee: IGrantable): void {
+    allow(grantee, {
+      actions: ["ssm:GetParametersByPath"],
+      resources: [environmentPathArn(this, this.#environment)],
+    });
   }
 
   /** Finds and removes them without being able to decrypt one. */

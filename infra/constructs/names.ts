@@ -21,6 +21,15 @@ export function clusterParametersArn(scope: Construct, environment: string, belo
   });
 }
 
+/** The path above all clusters. */
+export function environmentPathArn(scope: Construct, environment: string): string {
+  return Stack.of(scope).formatArn({
+    service: "ssm",
+    resource: "parameter",
+    resourceName: `pgherd/${environment}`,
+  });
+}
+
 /** The paths of clusters themselves, with nothing below. */
 export function clusterPathsArn(scope: Construct, environment: string): string {
   return Stack.of(scope).formatArn({

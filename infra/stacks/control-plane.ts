@@ -33,7 +33,12 @@ const apiTimeout = Duration.seconds(29);
 const apiMemoryMiB = 1024;
 
 /** Reconcilers that start operations; the others do not learn of any. */
-const startingReconcilers: readonly string[] = ["stuck-operations", "expirations"];
+const startingReconcilers: readonly string[] = [
+  "stuck-operations",
+  "expirations",
+  "self-healing",
+  "certificates",
+];
 
 /** What runs: it can be thrown away and deployed again while clusters keep serving. */
 export class ControlPlaneStack extends EnvironmentStack {
@@ -107,6 +112,7 @@ export class ControlPlaneStack extends EnvironmentStack {
       defaultInstanceType: config.defaultInstanceType,
       defaultDeletionProtection: config.defaultDeletionProtection,
       defaultClientCidrs: config.defaultClientCidrs,
+      orphanGraceSeconds: config.orphanGraceSeconds,
       nodeProgram: {
         bucket: program.s3BucketName,
         key: program.s3ObjectKey,
@@ -222,6 +228,19 @@ export class ControlPlaneStack extends EnvironmentStack {
         return;
       case "expirations":
         for (const workflow of workflows.values()) workflow.grantStart(reconciler);
+        return;
+      case "self-healing":
+        workflows.get("converge-cluster")?.grantStart(reconciler);
+        this.#fleet.grantSeeNodes(reconciler);
+        this.#document.grantRunCommands(reconciler);
+        return;
+      case "orphans":
+        this.#fleet.grantRemoveNodes(reconciler);
+        this.#secrets.grantRemove(reconciler);
+        this.#secrets.grantList(reconciler);
+        return;
+      case "certificates":
+        workflows.get("rotate-certificates")?.grantStart(reconciler);
         return;
       case "cluster-health":
         this.#fleet.grantSeeNodes(reconciler);

@@ -5,6 +5,7 @@ import * as clusters from "./store/clusters.ts";
 import * as health from "./store/health.ts";
 import * as operationLists from "./store/operation-lists.ts";
 import * as operations from "./store/operations.ts";
+import * as orphans from "./store/orphans.ts";
 import * as records from "./store/records.ts";
 
 /**
@@ -19,6 +20,7 @@ import * as records from "./store/records.ts";
  * | claim of a name | `NAME#<name>` | `NAME` | | |
  * | operation with its steps | `OPERATION#<operationId>` | `OPERATION` | `OPERATIONS` / `<operationId>` | `CLUSTER#<clusterId>` / `<operationId>` |
  * | marker: has not ended | `OPEN_OPERATIONS` | `<operationId>` | | |
+ * | note of an orphan | `ORPHANS` | kind and id | | |
  * | audit entry | `EVENTS#<clusterId>` | `<auditId>` | | |
  * | idempotency record (TTL `expiresAt`) | `IDEMPOTENCY#<principal>` | `<key>` | | |
  *
@@ -82,6 +84,10 @@ export class DynamoStore implements Store {
     operations.requestCancel(this.#table, operationId, audit, idempotency);
   listOpenOperations: Store["listOpenOperations"] = (kind) =>
     operationLists.listOpenOperations(this.#table, kind);
+
+  listOrphans: Store["listOrphans"] = () => orphans.listOrphans(this.#table);
+  noteOrphan: Store["noteOrphan"] = (note) => orphans.noteOrphan(this.#table, note);
+  forgetOrphan: Store["forgetOrphan"] = (name) => orphans.forgetOrphan(this.#table, name);
 
   putAuditEntry: Store["putAuditEntry"] = (entry) => records.putAuditEntry(this.#table, entry);
   listAuditEntries: Store["listAuditEntries"] = (page) => records.listAuditEntries(this.#table, page);

@@ -15,6 +15,8 @@ export const environmentSettingsSchema = z.strictObject({
   defaultDeletionProtection: z.boolean(),
   /** Who may reach a cluster whose spec names no `access.cidrs`. */
   defaultClientCidrs: z.array(z.string()),
+  /** How long something with our tags that nothing on record owns stays after it was reported. */
+  orphanGraceSeconds: z.int().min(60),
   /** The node program: an object in the asset bucket, named by its hash. */
   nodeProgram: z.strictObject({
     bucket: z.string(),

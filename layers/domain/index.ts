@@ -11,6 +11,7 @@ export * from "./cluster/logins.ts";
 export * from "./cluster/names.ts";
 export * from "./cluster/node-ports.ts";
 export * from "./cluster/node-spec.ts";
+export * from "./cluster/ownership.ts";
 export * from "./cluster/pause.ts";
 export { afterChange } from "./cluster/plan/after-change.ts";
 export * from "./cluster/plan/forecast.ts";

@@ -53,6 +53,13 @@ export type OperationClaim = {
   | { readonly expectedGeneration: number; readonly spec: ClusterSpec }
 );
 
+/** Something that nobody owned when it was seen first. */
+export interface OrphanNote {
+  /** Kind and id. */
+  readonly name: string;
+  readonly firstSeenAt: string;
+}
+
 /** A judgement of a cluster's health. */
 export interface HealthUpdate {
   readonly status: "available" | "degraded";
@@ -150,6 +157,10 @@ export interface Store {
   ): Promise<Operation>;
   /** Operations that have not ended, oldest first, for the reconcilers. */
   listOpenOperations(kind: OperationKind | null): Promise<readonly Operation[]>;
+
+  listOrphans(): Promise<readonly OrphanNote[]>;
+  noteOrphan(note: OrphanNote): Promise<void>;
+  forgetOrphan(name: string): Promise<void>;
 
   putAuditEntry(entry: AuditEntry): Promise<void>;
   listAuditEntries(page: {

@@ -32,6 +32,7 @@ function degraded(clusterId: string, nodeId: string): HealthUpdate {
     record: {
       findings: [`node-silent ${nodeId}`],
       leaders: { 0: { nodeId, timeline: 3 } },
+      certificatesUntil: null,
       silentSince: { [nodeId]: new Date().toISOString() },
     },
     events: [makeAudit(clusterId, { action: "cluster-degraded" })],

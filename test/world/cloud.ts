@@ -119,6 +119,7 @@ function deploy(ec2: Ec2Service, ssm: SsmService): EnvironmentSettings {
     defaultInstanceType: "t4g.medium",
     defaultDeletionProtection: false,
     defaultClientCidrs: ["198.18.0.0/22"],
+    orphanGraceSeconds: 120,
     nodeProgram: { bucket: "assets", key: "programs/node.mjs", sha256: "0".repeat(64) },
     nodeDocument,
     keyId: `arn:aws:kms:${region}:${account}:key/00000000-0000-0000-0000-000000000000`,

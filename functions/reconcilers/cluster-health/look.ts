@@ -1,4 +1,4 @@
-import type { Cluster, ClusterNode, SeenInspection, SeenInstance } from "@pgherd/layers/domain";
+import type { Cluster, ClusterNode, SeenInspection } from "@pgherd/layers/domain";
 import type { Inspection, NodeCommands, Survey } from "@pgherd/layers/domain/node";
 import { errorFields, newId } from "@pgherd/layers/runtime";
 import type { HealthWorld } from "./world.ts";
@@ -131,17 +131,4 @@ export async function inspectAll(
     }),
   );
   return new Map(found.flat());
-}
-
-/** A node that was replaced has instances that end beside the one that fills it. */
-export async function instancesOf(
-  world: HealthWorld,
-  cluster: Cluster,
-): Promise<ReadonlyMap<string, SeenInstance>> {
-  const instances = await world.compute.listInstances(cluster.id);
-  const isAlive = (state: string): boolean => state === "running" || state === "pending";
-  const worstFirst = instances.toSorted(
-    (left, right) => Number(isAlive(left.state)) - Number(isAlive(right.state)),
-  );
-  return new Map(worstFirst.map(({ nodeId, instanceId, state }) => [nodeId, { instanceId, life: state }]));
 }

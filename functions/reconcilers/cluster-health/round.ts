@@ -10,7 +10,8 @@ import {
   type SeenInspection,
 } from "@pgherd/layers/domain";
 import { newId } from "@pgherd/layers/runtime";
-import { inspectAll, instancesOf, type SeenSurvey, survey } from "./look.ts";
+import { instancesOf } from "../instances.ts";
+import { inspectAll, type SeenSurvey, survey } from "./look.ts";
 import type { HealthWorld } from "./world.ts";
 
 /** What one round leaves to the next. */
@@ -88,11 +89,11 @@ async function look(
     survey: surveyed,
     inspections,
     instances: memory.instances,
-    paused: null,
+    paused: cluster.paused,
   };
   const isDoubtful = surveyed === null || cluster.nodes.some((node) => isSilent(node, observed));
   if (!isDoubtful && memory.turn % roundsBetweenInstances !== 0) return observed;
-  return { ...observed, instances: await instancesOf(world, cluster) };
+  return { ...observed, instances: await instancesOf(world.compute, cluster.id) };
 }
 
 async function lookCloser(

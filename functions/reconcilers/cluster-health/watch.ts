@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster } from "@pgherd/layers/domain";
 import { errorFields } from "@pgherd/layers/runtime";
 import { allClusters } from "../clusters.ts";
+import { isFree } from "../each-free-cluster.ts";
 import { inLanes } from "../lanes.ts";
 import { type Memory, newMemory, round } from "./round.ts";
 import type { HealthWorld } from "./world.ts";
@@ -46,7 +47,7 @@ export class ClusterWatch {
   }
 
   async #look(cluster: Cluster): Promise<void> {
-    if (!isToBeJudged(cluster)) {
+    if (!isFree(cluster)) {
       // An operation changes what was seen: afterwards everything is looked at anew.
       this.#memories.delete(cluster.id);
       return;
@@ -59,7 +60,7 @@ export class ClusterWatch {
       if (isConfirmed(after)) return;
       await sleep(this.#confirmMs);
       const again = await this.#world.store.getCluster(cluster.id);
-      if (again === null || !isToBeJudged(again)) return;
+      if (again === null || !isFree(again)) return;
       this.#memories.set(cluster.id, await round(this.#world, again, after));
     } catch (error) {
       this.#memories.delete(cluster.id);
@@ -73,8 +74,4 @@ export class ClusterWatch {
 
 function isConfirmed({ suspected, record }: Memory): boolean {
   return suspected.every((key) => record.findings.includes(key));
-}
-
-function isToBeJudged(cluster: Cluster): boolean {
-  return cluster.activeOperationId === null && ["available", "degraded"].includes(cluster.status);
 }

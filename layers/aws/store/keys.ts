@@ -34,6 +34,8 @@ export const authorityKey = (clusterId: string): Key => ({
 });
 /** Sorts before `CLUSTER`, too. */
 export const healthKey = (clusterId: string): Key => ({ pk: clusterPartition(clusterId), sk: "ASSESSMENT" });
+export const orphansPartition = "ORPHANS";
+export const orphanKey = (name: string): Key => ({ pk: orphansPartition, sk: name });
 export const operationKey = (operationId: string): Key => ({
   pk: `OPERATION#${operationId}`,
   sk: "OPERATION",

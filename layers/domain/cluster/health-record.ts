@@ -8,7 +8,14 @@ export const healthRecordSchema = z.object({
   leaders: z.record(z.string(), z.object({ nodeId: z.string(), timeline: z.int().nullable() })),
   /** Since when a node has given no sign of life. */
   silentSince: z.record(z.string(), z.iso.datetime()),
+  /** When the first of the nodes' certificates ends; null as long as nobody knows. */
+  certificatesUntil: z.iso.datetime().nullable(),
 });
 export type HealthRecord = z.infer<typeof healthRecordSchema>;
 
-export const unknownHealth: HealthRecord = { findings: [], leaders: {}, silentSince: {} };
+export const unknownHealth: HealthRecord = {
+  findings: [],
+  leaders: {},
+  silentSince: {},
+  certificatesUntil: null,
+};

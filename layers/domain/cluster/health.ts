@@ -4,8 +4,10 @@ import { type Finding, findingsOf, keyOf } from "./health/findings.ts";
 import type { ObservedHealth } from "./health/observed.ts";
 import { isSilent } from "./health/silence.ts";
 import type { HealthRecord } from "./health-record.ts";
+import { withPauseReminder } from "./pause.ts";
 
 export { type Finding, type FindingKind, findingKinds, findingsOf, keyOf } from "./health/findings.ts";
+export { type Healing, nodeToHeal } from "./health/healing.ts";
 export { healthLimits } from "./health/limits.ts";
 export type { InstanceLife, ObservedHealth, SeenInspection, SeenInstance } from "./health/observed.ts";
 export { isLifeless, isSilent } from "./health/silence.ts";
@@ -58,6 +60,7 @@ export function judge(
       findings: keys,
       leaders: { ...before.record.leaders, ...leaders },
       silentSince: silentSince(observed, before.record),
+      certificatesUntil: certificatesUntil(observed) ?? before.record.certificatesUntil,
     },
     events: [
       ...leaderEvents(before.record, leaders),
@@ -73,14 +76,10 @@ export function judge(
 /** The worst is told whole, the rest counted; a pause is never forgotten. */
 function sentenceOf(confirmed: readonly Finding[], paused: ObservedHealth["paused"]): string {
   const [worst, ...others] = confirmed;
-  const reminder =
-    paused === null
-      ? ""
-      : ` Automatic failover is paused since ${paused.since}${paused.until === null ? "" : ` until ${paused.until}`}.`;
-  if (worst === undefined) return `${wellSentence}${reminder}`;
-  if (others.length === 0) return `${worst.sentence}${reminder}`;
+  if (worst === undefined) return withPauseReminder(wellSentence, paused);
+  if (others.length === 0) return withPauseReminder(worst.sentence, paused);
   const rest = others.map(keyOf).join(", ");
-  return `${worst.sentence.slice(0, -1)} (also: ${rest}).${reminder}`;
+  return withPauseReminder(`${worst.sentence.slice(0, -1)} (also: ${rest}).`, paused);
 }
 
 function leadersOf({ cluster, survey }: ObservedHealth): HealthRecord["leaders"] {
@@ -116,6 +115,12 @@ function statusEvents(
   // What got better is no event of its own while something else is still wrong.
   const isSame = before.status === "degraded" && now.keys.every((key) => before.keys.includes(key));
   return isSame ? [] : [{ action: "cluster-degraded", detail: now.statusReason }];
+}
+
+/** The first end of a certificate; null as long as not every node has told its own. */
+function certificatesUntil({ cluster, inspections }: ObservedHealth): string | null {
+  const ends = cluster.nodes.flatMap(({ id }) => inspections.get(id)?.certificateNotAfter ?? []);
+  return ends.length === cluster.nodes.length ? (ends.toSorted()[0] ?? null) : null;
 }
 
 /** A node that nobody could look for keeps its time; one that gave a sign loses it. */

@@ -36,6 +36,7 @@ export const settings: EnvironmentSettings = {
   defaultInstanceType: "t4g.medium",
   defaultDeletionProtection: false,
   defaultClientCidrs: ["198.18.0.0/22"],
+  orphanGraceSeconds: 120,
   nodeProgram: { bucket: "assets", key: "node.mjs", sha256: "0".repeat(64) },
   nodeDocument: "pgherd-local-node",
   keyId: "key",

@@ -13,6 +13,7 @@ import {
   type SeenInspection,
   unknownHealth,
   wellSentence,
+  withPauseReminder,
 } from "../../../layers/domain/index.ts";
 import { clusterId, nodeIdOf, specOf } from "../config/support.ts";
 
@@ -319,11 +320,9 @@ describe("the status", () => {
     const paused = { since: now, until: "2026-01-02T00:00:00.000Z" };
     expect(twice({ ...well(), paused })).toMatchObject({
       status: "available",
-      statusReason: `${wellSentence} Automatic failover is paused since ${now} until ${paused.until}.`,
+      statusReason: withPauseReminder(wellSentence, paused),
     });
-    expect(twice({ ...dead(well(), 2), paused }).statusReason).toMatch(
-      /its instance runs\. Automatic failover is paused/,
-    );
+    expect(twice({ ...dead(well(), 2), paused }).statusReason).toMatch(/its instance runs\. Paused since/);
   });
 
   test("has a leader that changed told as an event, and the first one not", () => {

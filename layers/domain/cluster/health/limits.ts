@@ -14,4 +14,10 @@ export const healthLimits = {
   certificateDaysMin: 7,
   /** Patroni compares clocks of nodes within a second or two; certificates and logs tolerate no more either. */
   clockSkewMsMax: 2_000,
+  /** EC2 itself says that nothing runs: this only leaves time to whoever is about to start it again. */
+  lifelessSecondsMax: 20,
+  /** A machine that restarts, or a network that is mended, is back within three minutes. */
+  silentSecondsMax: 180,
+  /** Renewal begins so long before the end: weeks of tries before anybody has to be told. */
+  certificateRenewalDays: 30,
 } as const;

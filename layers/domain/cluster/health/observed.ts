@@ -1,5 +1,6 @@
 import type { Inspection, Survey } from "../../node/inspect-verbs.ts";
 import type { Cluster } from "../cluster.ts";
+import type { Pause } from "../pause.ts";
 
 export type InstanceLife = "pending" | "running" | "shutting-down" | "terminated" | "stopping" | "stopped";
 
@@ -27,5 +28,5 @@ export interface ObservedHealth {
   /** What EC2 says of each node's instance; a node without one is not there. Null where EC2 was not asked. */
   readonly instances: ReadonlyMap<string, SeenInstance> | null;
   /** Patroni's maintenance mode. */
-  readonly paused: { readonly since: string; readonly until: string | null } | null;
+  readonly paused: Pause | null;
 }
