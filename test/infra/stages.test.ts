@@ -195,7 +195,7 @@ describe("functions", () => {
     const names = starters.map(
       ({ Properties, stage }) => String(Properties["FunctionName"]).split(`${stage}-`)[1],
     );
-    expect([...new Set(names)].sort()).toEqual(["api", "stuck-operations"]);
+    expect([...new Set(names)].sort()).toEqual(["api", "certificates", "self-healing", "stuck-operations"]);
   });
 });
 
