@@ -195,7 +195,13 @@ describe("functions", () => {
     const names = starters.map(
       ({ Properties, stage }) => String(Properties["FunctionName"]).split(`${stage}-`)[1],
     );
-    expect([...new Set(names)].sort()).toEqual(["api", "certificates", "self-healing", "stuck-operations"]);
+    expect([...new Set(names)].sort()).toEqual([
+      "api",
+      "certificates",
+      "expirations",
+      "self-healing",
+      "stuck-operations",
+    ]);
   });
 });
 
