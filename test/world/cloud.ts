@@ -79,6 +79,7 @@ export async function openCloud(dynamodb: DynamoDB): Promise<Cloud> {
     commands: new SsmNodeCommands(settings, operator),
     secrets: new ParameterStoreSecrets(settings, operator),
   };
+  machines.readSecret = ports.secrets.find;
   const clients = { ec2: new EC2Client(operator), ssm: new SSMClient(operator) };
   return {
     ports,

@@ -1,9 +1,16 @@
 import type { CreateDeadlines } from "../../functions/workflows/create-cluster/deadlines.ts";
 import { createClusterWorkflow } from "../../functions/workflows/create-cluster.ts";
 import { deleteClusterWorkflow } from "../../functions/workflows/delete-cluster.ts";
+import { pauseClusterWorkflow } from "../../functions/workflows/pause-cluster.ts";
 import type { ClusterPorts } from "../../functions/workflows/ports.ts";
+import { resumeClusterWorkflow } from "../../functions/workflows/resume-cluster.ts";
+import { rotateCertificatesWorkflow } from "../../functions/workflows/rotate-certificates.ts";
+import { rotateCredentialsWorkflow } from "../../functions/workflows/rotate-credentials.ts";
+import { startClusterWorkflow } from "../../functions/workflows/start-cluster.ts";
+import { stopClusterWorkflow } from "../../functions/workflows/stop-cluster.ts";
 import {
   type Cluster,
+  type ClusterStatus,
   type CreateClusterBody,
   completeSpec,
   executionName,
@@ -30,6 +37,7 @@ const deadlines: CreateDeadlines = {
   databaseSeconds: 1,
   verifySeconds: 1,
 };
+const stopDeadlines = { clientsSeconds: 1, postgresSeconds: 1, instanceSeconds: 2 };
 const executionTimeoutSeconds = 600;
 const retentionDays = 1;
 
@@ -56,6 +64,12 @@ export class ControlPlane {
     const handlers: Handlers = {
       "create-cluster": workflowHandler(createClusterWorkflow(deadlines), () => ports),
       "delete-cluster": workflowHandler(deleteClusterWorkflow, () => ports),
+      "stop-cluster": workflowHandler(stopClusterWorkflow(stopDeadlines), () => ports),
+      "start-cluster": workflowHandler(startClusterWorkflow(deadlines), () => ports),
+      "pause-cluster": workflowHandler(pauseClusterWorkflow, () => ports),
+      "resume-cluster": workflowHandler(resumeClusterWorkflow, () => ports),
+      "rotate-credentials": workflowHandler(rotateCredentialsWorkflow, () => ports),
+      "rotate-certificates": workflowHandler(rotateCertificatesWorkflow(deadlines), () => ports),
       ...more,
     };
     this.engine = new DurableEngine({
@@ -130,6 +144,25 @@ export class ControlPlane {
     await this.#ports.store.startOperation(
       { operation, audit: auditOf(operation, at), idempotency: null },
       { status: "deleting", statusReason: "" },
+    );
+    return operation;
+  }
+
+  /** What a call writes that starts an operation on a cluster that is there. */
+  async write(
+    kind: OperationKind,
+    clusterId: string,
+    cluster: { status: ClusterStatus; request?: NonNullable<Operation["request"]> },
+  ): Promise<Operation> {
+    const at = new Date().toISOString();
+    const { request, status } = cluster;
+    const operation = {
+      ...newOperation(kind, clusterId, at),
+      ...(request === undefined ? {} : { request }),
+    };
+    await this.#ports.store.startOperation(
+      { operation, audit: auditOf(operation, at), idempotency: null },
+      { status, statusReason: "" },
     );
     return operation;
   }

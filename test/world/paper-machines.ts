@@ -1,7 +1,7 @@
-import "reflect-metadata";
-import { Pkcs10CertificateRequestGenerator } from "@peculiar/x509";
 import { type NodeCommands, type NodeVerb, nodeVerbs } from "../../layers/domain/node/index.ts";
 import type { CommandResult, MachineDriver, MachineSpec } from "../../local/machines/driver.ts";
+import { certificateRequest } from "./paper-certificates.ts";
+import { PaperMaintenance, type ReadSecret } from "./paper-maintenance.ts";
 
 /** How a verb goes on a paper machine. `silent`: the command runs for ever. */
 export type VerbBehaviour =
@@ -33,13 +33,18 @@ export class PaperMachines implements MachineDriver {
   isDeaf = false;
   /** Set: no machine boots, for this reason. */
   bootFailure: string | null = null;
+  /** Parameter Store, as a node's role lets it read. */
+  readSecret: ReadSecret = async () => null;
+  readonly maintenance = new PaperMaintenance(() => this.readSecret);
   readonly #clusters = new Map<string, PaperCluster>();
 
   async boot(spec: MachineSpec): Promise<void> {
     if (this.bootFailure !== null) throw new Error(this.bootFailure);
     const machine = this.machines.get(spec.instanceId);
-    if (machine !== undefined) machine.isRunning = true;
-    else {
+    if (machine !== undefined) {
+      machine.isRunning = true;
+      this.#startServices(spec.instanceId);
+    } else {
       const fresh = {
         spec,
         isRunning: true,
@@ -139,11 +144,29 @@ export class PaperMachines implements MachineDriver {
         return this.#applyDatabase(machine, nodeVerbs["apply-database"].input.parse(raw));
       case "verify":
         return this.#verify(nodeVerbs.verify.input.parse(raw));
-      case "observe":
-        return { members: [], dcs: { quorum: true, members: [] } };
       default:
-        throw new Error(`paper machines do not know ${verb} yet`);
+        return this.#maintain(verb, raw);
     }
+  }
+
+  /** Services that were stopped come up with their machine. */
+  #startServices(instanceId: string): void {
+    for (const [clusterId, { configured }] of this.#clusters) {
+      for (const [nodeId, node] of configured) {
+        if (node.instanceId === instanceId) this.maintenance.booted(clusterId, nodeId);
+      }
+    }
+  }
+
+  async #maintain(verb: NodeVerb, raw: unknown): Promise<unknown> {
+    const { clusterId, nodeId } = raw as { clusterId: string; nodeId: string };
+    const { configured } = this.#cluster(clusterId);
+    const output = await this.maintenance.do(verb, raw, {
+      nodeIds: [...configured.keys()].toSorted(),
+      isUp: (id) => this.machines.get(configured.get(id)?.instanceId ?? "")?.isRunning ?? false,
+    });
+    this.done.push(`${verb} ${nodeId}`);
+    return output;
   }
 
   async #prepare(
@@ -172,7 +195,8 @@ export class PaperMachines implements MachineDriver {
 
   #awaitMembers(input: NodeCommands["await-members"]["input"]): NodeCommands["await-members"]["output"] {
     const { configured } = this.#cluster(input.clusterId);
-    must(configured.size === input.members, `${configured.size} of ${input.members} members run`);
+    const up = [...configured.values()].filter((one) => this.machines.get(one.instanceId)?.isRunning);
+    must(up.length === input.members, `${up.length} of ${input.members} members run`);
     this.done.push(`await-members ${input.nodeId}`);
     /** The last node leads: whoever takes the first for the leader is found out. */
     return { leader: [...configured.keys()].toSorted().at(-1) ?? "" };
@@ -215,16 +239,4 @@ function answer(exitCode: number, body: unknown): CommandResult {
 
 function must(holds: boolean, otherwise: string): void {
   if (!holds) throw new Error(otherwise);
-}
-
-/** As a node makes it: P-256, signed with its own key. */
-async function certificateRequest(): Promise<string> {
-  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const request = await Pkcs10CertificateRequestGenerator.create({
-    name: "CN=whoever",
-    keys,
-    signingAlgorithm: algorithm,
-  });
-  return `${request.toString("pem")}\n`;
 }
