@@ -153,11 +153,15 @@ export class ControlPlaneStack extends EnvironmentStack {
         return;
       case "converge-cluster":
       case "recover-cluster":
-      case "stop-cluster":
       case "start-cluster":
         this.#fleet.grantMakeNodes(workflow);
         this.#fleet.grantStopAndStartNodes(workflow);
         this.#secrets.grantMakeAndRead(workflow);
+        this.#document.grantRunCommands(workflow);
+        return;
+      case "stop-cluster":
+        this.#fleet.grantStopAndStartNodes(workflow);
+        this.#fleet.grantSeeNodes(workflow);
         this.#document.grantRunCommands(workflow);
         return;
       case "rotate-credentials":

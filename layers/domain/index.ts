@@ -17,6 +17,7 @@ export { afterChange } from "./cluster/plan/after-change.ts";
 export * from "./cluster/plan/forecast.ts";
 export * from "./cluster/plan.ts";
 export * from "./cluster/role-change.ts";
+export * from "./cluster/rotation.ts";
 export * from "./cluster/security-rules.ts";
 export * from "./cluster/spec.ts";
 export * from "./cluster/topology.ts";

@@ -162,8 +162,8 @@ describe("GET …/connection", () => {
       database: "ledger",
       caCertificate: "-----BEGIN CERTIFICATE-----\n",
       users: {
-        admin: { name: "admin", passwordParameter: `${path}/admin` },
-        client: { name: "client", passwordParameter: `${path}/client` },
+        admin: { name: "admin", passwordParameter: `${path}/admin`, retiring: null },
+        client: { name: "client", passwordParameter: `${path}/client`, retiring: null },
       },
       endpoints: {
         readWrite: expect.objectContaining({ hosts, port: 5000 }),

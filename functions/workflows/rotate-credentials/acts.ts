@@ -3,6 +3,8 @@ import {
   type Login,
   nextPasswordParameter,
   passwordParameter,
+  type RotateRequest,
+  rotateRequestSchema,
   userOf,
   validLogins,
 } from "@pgherd/layers/domain";
@@ -16,7 +18,6 @@ import {
 } from "../create-cluster/records.ts";
 import { sayStatus } from "../maintenance-mode.ts";
 import { requireLeader, runningNodes, runOn, shardsOf } from "../shards.ts";
-import { type RotateRequest, rotateRequestSchema } from "./request.ts";
 
 /** Nodes get ready within seconds; SSM may deliver to one of them later than to the others. */
 const switchSeconds = 60;

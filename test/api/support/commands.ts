@@ -1,4 +1,6 @@
-import type { Assessment, Observation } from "@pgherd/layers/domain/node";
+import { gzipSync } from "node:zlib";
+import type { LogPage } from "@pgherd/layers/domain";
+import { type Assessment, type NodeCommands, nodeVerbs, type Observation } from "@pgherd/layers/domain/node";
 import { CommandError, type NodeCommandPort } from "@pgherd/layers/ports";
 
 type Run = NodeCommandPort["run"];
@@ -11,6 +13,8 @@ export class FakeNodes implements Pick<NodeCommandPort, "run"> {
   readonly asked: string[] = [];
   /** Instance id → its answer to `assess-role-change`; an instance without one never gets the command. */
   readonly assessments = new Map<string, Assessment>();
+  /** Instance id → its answer to `read-logs`, given what it is asked; an instance without one does not answer. */
+  readonly logs = new Map<string, (input: NodeCommands["read-logs"]["input"]) => LogPage>();
   delayMs = 0;
 
   run: Run = async (target, verb, input) => {
@@ -19,6 +23,13 @@ export class FakeNodes implements Pick<NodeCommandPort, "run"> {
       if (assessment === undefined) throw new CommandError("node-not-online", target.instanceId, "no agent");
       // As below: the output of this verb.
       return assessment as Awaited<ReturnType<Run>> as never;
+    }
+    if (verb === "read-logs") {
+      const answer = this.logs.get(target.instanceId);
+      if (answer === undefined) throw new CommandError("command-deadline", target.instanceId, "no answer");
+      const page = answer(nodeVerbs["read-logs"].input.parse(input));
+      // As below: the output of this verb.
+      return { page: gzipSync(JSON.stringify(page)).toString("base64") } as Awaited<ReturnType<Run>> as never;
     }
     if (verb !== "observe") throw new Error(`the API sends ${verb}`);
     this.asked.push(target.instanceId);

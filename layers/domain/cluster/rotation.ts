@@ -1,8 +1,8 @@
-import { loginSchema, retiringLoginsSchema } from "@pgherd/layers/domain";
-import { passwordNameSchema } from "@pgherd/layers/domain/node";
 import { z } from "zod";
+import { passwordNameSchema } from "../node/maintenance-verbs.ts";
+import { loginSchema, retiringLoginsSchema } from "./logins.ts";
 
-/** What an operation of the kind is to do: `Operation.request`. */
+/** What an operation that changes passwords is to do: its `request`. */
 export const rotateRequestSchema = z.discriminatedUnion("mode", [
   /** New passwords of the same logins, valid from one moment to the next. */
   z.object({ mode: z.literal("at-once"), names: z.array(passwordNameSchema).min(1) }),
