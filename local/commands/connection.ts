@@ -41,7 +41,10 @@ export async function connectionString(
     lines.push(`*:*:*:${name}:${await readParameter(paths, passwordParameter)}\n`);
   await writeAtomically(certificate, connection.caCertificate, ownerOnly);
   await writeAtomically(passwords, lines.join(""), ownerOnly);
-  const uri = connection.endpoints.readWrite.uri.replace(/^postgresql:\/\/[^@]*@/, `postgresql://${connection.users[user].name}@`);
+  const uri = connection.endpoints.readWrite.uri.replace(
+    /^postgresql:\/\/[^@]*@/,
+    `postgresql://${connection.users[user].name}@`,
+  );
   return `${uri}${uri.includes("?") ? "&" : "?"}sslrootcert=${inUri(certificate)}&passfile=${inUri(passwords)}`;
 }
 
