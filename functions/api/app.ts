@@ -8,6 +8,8 @@ import { getCluster } from "./clusters/get.ts";
 import { listClusters } from "./clusters/list.ts";
 import { getLogs } from "./clusters/logs.ts";
 import { pauseCluster } from "./clusters/pause.ts";
+import { reinitializeNode } from "./clusters/reinitialize.ts";
+import { restartCluster } from "./clusters/restart.ts";
 import { resumeCluster } from "./clusters/resume.ts";
 import { rotateCluster } from "./clusters/rotate.ts";
 import { startCluster } from "./clusters/start.ts";
@@ -31,6 +33,8 @@ export function createApi(context: ApiContext): HttpApp {
     getTopology,
     switchoverCluster,
     failoverCluster,
+    restartCluster,
+    reinitializeNode,
     getConnection,
     listEvents,
     getLogs,

@@ -2,6 +2,7 @@ import {
   clusterIdSchema,
   clusterSchema,
   clusterSpecSchema,
+  nodeIdSchema,
   nodeSchema,
   operationIdSchema,
   operationKindSchema,
@@ -28,6 +29,7 @@ export const clusterAnswer = cluster;
 export const operationAnswer = operation;
 
 export const clusterParams = z.object({ clusterId: clusterIdSchema });
+export const nodeParams = z.object({ clusterId: clusterIdSchema, nodeId: nodeIdSchema });
 export const operationParams = z.object({ operationId: operationIdSchema });
 
 const list = <T extends z.ZodType>(item: T, id: string) =>

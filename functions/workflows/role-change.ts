@@ -12,7 +12,7 @@ export interface LeaderMove {
   /** Nodes that must not lead afterwards; where none of them leads and no candidate is named, nothing is to be done. */
   readonly avoid: readonly string[];
   readonly force?: boolean;
-  /** Unique in the operation: the nodes know a repeated command by it. */
+  /** One word, unique in the operation: the nodes know a repeated command by it. */
   readonly step: string;
   /** What stands in the way and can pass is waited for this long. */
   readonly patienceSeconds: number;
@@ -55,7 +55,7 @@ export async function moveLeader(scope: Scope<ClusterPorts>, move: LeaderMove): 
     from,
     to,
     force: move.force ?? false,
-    step: `${move.step} ${from} ${to}`,
+    step: `${move.step}.${from ?? "nobody"}.${to}`,
   });
   return { from, to, pauseMs };
 }
@@ -135,7 +135,7 @@ async function separateLeaders(scope: ClusterScope, leader: ClusterNode, step: s
       {
         instanceId: known(leader.instanceId, "instance", leader.id),
         operationId: scope.operationId,
-        step: `${step} dcs-leader`,
+        step: `${step}.dcs-leader`,
         deadlineSeconds: dcsMoveSeconds,
       },
       "move-dcs-leader",

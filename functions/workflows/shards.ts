@@ -58,13 +58,18 @@ export class NoLeaderError extends Error {
   readonly code = "no-leader";
 }
 
-/** The node that leads, and null where the shard has no leader. @throws where no node answers. */
-export async function findLeader(scope: ClusterScope, shard: number): Promise<ClusterNode | null> {
+/** What Patroni and etcd say of a shard. @throws where no node answers. */
+export async function observeShard(scope: ClusterScope, shard: number): Promise<Observation> {
   const { nodes } = await readCluster(scope);
   const members = runningNodes(nodes).filter(
     (node) => node.shard === shard && node.services.includes("postgres"),
   );
-  const observation = await observeAny(scope, members);
+  return observeAny(scope, members);
+}
+
+/** The node that leads, and null where the shard has no leader. @throws where no node answers. */
+export async function findLeader(scope: ClusterScope, shard: number): Promise<ClusterNode | null> {
+  const [{ nodes }, observation] = await Promise.all([readCluster(scope), observeShard(scope, shard)]);
   const leader = observation.members.find((member) => member.role === "leader");
   return nodes.find((node) => node.id === leader?.nodeId) ?? null;
 }

@@ -16,6 +16,7 @@ export * from "./cluster/pause.ts";
 export { afterChange } from "./cluster/plan/after-change.ts";
 export * from "./cluster/plan/forecast.ts";
 export * from "./cluster/plan.ts";
+export * from "./cluster/plan-restart.ts";
 export * from "./cluster/role-change.ts";
 export * from "./cluster/rotation.ts";
 export * from "./cluster/security-rules.ts";

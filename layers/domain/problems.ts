@@ -19,6 +19,8 @@ export const problemKinds = {
   "candidate-unknown": { status: 422, title: "The candidate is not a member of this cluster" },
   "candidate-is-leader": { status: 409, title: "The candidate is the leader already" },
   "candidate-not-synchronous": { status: 409, title: "The candidate is not a synchronous standby" },
+  "node-unknown": { status: 422, title: "The node is not a member of this cluster" },
+  "node-is-leader": { status: 409, title: "The node is the leader" },
   "member-not-streaming": { status: 409, title: "A member does not stream from the leader" },
   "replication-lag": { status: 409, title: "The candidate is too far behind" },
   "long-transaction": { status: 409, title: "A transaction has been open for too long" },

@@ -13,6 +13,9 @@ const memberSchema = z.object({
   timeline: z.int().optional(),
   lag: z.union([z.int(), z.string()]).optional(),
   pending_restart: z.boolean().optional(),
+  pending_restart_reason: z
+    .record(z.string(), z.object({ old_value: z.string(), new_value: z.string() }))
+    .optional(),
 });
 const clusterSchema = z.object({ members: z.array(memberSchema) });
 
@@ -21,6 +24,16 @@ type ObservedMember = Observation["members"][number];
 function roleOf(role: string): ObservedMember["role"] {
   if (role === "leader") return "leader";
   return role === "sync_standby" || role === "quorum_standby" ? "sync-standby" : "replica";
+}
+
+function waiting(
+  reason: Readonly<Record<string, { readonly old_value: string; readonly new_value: string }>>,
+): NonNullable<ObservedMember["waiting"]> {
+  return Object.entries(reason).map(([name, { old_value, new_value }]) => ({
+    name,
+    from: old_value,
+    to: new_value,
+  }));
 }
 
 /** The shard as the Patroni at `address` sees it. */
@@ -33,5 +46,8 @@ export async function observeMembers(client: PeerClient, address: string): Promi
     timeline: member.timeline ?? null,
     lagBytes: typeof member.lag === "number" ? member.lag : null,
     pendingRestart: member.pending_restart ?? false,
+    ...(member.pending_restart_reason === undefined
+      ? {}
+      : { waiting: waiting(member.pending_restart_reason) }),
   }));
 }

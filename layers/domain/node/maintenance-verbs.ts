@@ -28,6 +28,29 @@ export const maintenanceVerbs = {
       checkpoint: z.string().nullable(),
     }),
   },
+  /**
+   * Restarts PostgreSQL, with `withPatroni` Patroni too, and waits until the member streams again and the shard has its
+   * synchronous standby. Where PostgreSQL does not come up: `postgres-not-started`, with its own words.
+   */
+  "restart-member": {
+    input: z.strictObject({
+      ...nodeWithSecrets,
+      shard: z.int().min(0),
+      /** Restarts a leader where it is, with the poolers' clients held. Else one that leads refuses: `member-leads`. */
+      onLeader: z.boolean(),
+      withPatroni: z.boolean(),
+      deadlineSeconds,
+    }),
+    output: z.strictObject({
+      /** How long clients of the poolers were held; null where nobody had to be. */
+      pauseMs: z.number().min(0).nullable(),
+    }),
+  },
+  /** Throws the member's data away and begins to clone it again; returns when that has begun. */
+  "reinitialize-member": {
+    input: z.strictObject(nodeWithSecrets),
+    output: z.strictObject({}),
+  },
   /** Switches Patroni's maintenance mode for the shard and waits until every member that answers has seen it. */
   "set-pause": {
     input: z.strictObject({

@@ -1,5 +1,8 @@
 import { z } from "zod";
 
+/** A parameter that runs with another value than it is configured with, in Patroni's words (`"100"`, `"128MB"`). */
+const waitingParameterSchema = z.strictObject({ name: z.string(), from: z.string(), to: z.string() });
+
 const observedMemberSchema = z.strictObject({
   nodeId: z.string(),
   role: z.enum(["leader", "sync-standby", "replica"]),
@@ -8,6 +11,8 @@ const observedMemberSchema = z.strictObject({
   timeline: z.int().nullable(),
   lagBytes: z.int().nullable(),
   pendingRestart: z.boolean(),
+  /** What waits for the restart; left out where nothing does. */
+  waiting: z.array(waitingParameterSchema).optional(),
 });
 
 /** What Patroni and etcd say of a shard and of the DCS, as one node heard it. */

@@ -18,3 +18,13 @@ export const failoverRequestSchema = z.strictObject({
   from: nodeIdSchema.nullable(),
   candidate: nodeIdSchema,
 });
+
+export const restartRequestSchema = z.strictObject({
+  /** Null: every member. */
+  nodeIds: z.array(nodeIdSchema).min(1).nullable(),
+  onlyPendingRestart: z.boolean(),
+  /** Of the role change before the leader's restart. */
+  force: z.boolean(),
+});
+
+export const reinitializeRequestSchema = z.strictObject({ nodeId: nodeIdSchema });

@@ -1,0 +1,154 @@
+import {
+  planRestart,
+  type Restarted,
+  type RollingChange,
+  type RollingPlan,
+  restartRequestSchema,
+  rollingMember,
+} from "@pgherd/layers/domain";
+import { CommandError } from "@pgherd/layers/ports";
+import { type Loop, loopHandler } from "@pgherd/layers/runtime/workflow";
+import { z } from "zod";
+import { type ClusterScope, readCluster, readNode } from "./create-cluster/records.ts";
+import { type ClusterPorts, openPorts } from "./ports.ts";
+import { moveLeader, patienceSecondsDefault } from "./role-change.ts";
+import { observeShard, runOn, shardsOf } from "./shards.ts";
+
+/** A change that failed for a reason that passes; everything else stops the roll. */
+const attemptsMax = 3;
+/** Nine members, each at most twice, and two moves of the leader; more goes in circles. */
+const roundsMax = 40;
+/** The last checkpoint of much memory on a slow disk, the start, and the WAL that was missed meanwhile. */
+const restartSeconds = 300;
+/** Who is away may only be on its way back, such as the member that was restarted last. */
+const returnSeconds = 60;
+const lookMs = 1_000;
+
+interface Change {
+  readonly shard: number;
+  readonly change: RollingChange;
+}
+
+/** What is done, in `Operation.result`: a plan that follows looks here, so that nobody is restarted twice. */
+const resultSchema = z.object({
+  restarted: z.array(z.object({ nodeId: z.string(), inPlace: z.boolean() })).default([]),
+  leaderMoves: z
+    .array(z.object({ from: z.string().nullable(), to: z.string(), pauseMs: z.number().nullable() }))
+    .default([]),
+});
+type Result = z.infer<typeof resultSchema>;
+
+class BlockedError extends Error {
+  readonly code = "member-not-streaming";
+}
+
+/** Restarts one member after the other until every one of those that were meant is done. */
+export const restartLoop: Loop<ClusterPorts, Change> = {
+  kind: "restart-cluster",
+  attemptsMax,
+  roundsMax,
+  next: async (scope) => {
+    const { nodes } = await readCluster(scope);
+    for (const shard of shardsOf(nodes)) {
+      const change = await nextIn(scope, shard);
+      if (change !== null) return { shard, change };
+    }
+    return null;
+  },
+  nameOf: ({ change }) =>
+    change.kind === "move-leader" ? `move the leader from ${change.from}` : `restart ${change.nodeId}`,
+  carryOut: (scope, { shard, change }) =>
+    change.kind === "move-leader" ? move(scope, shard, change) : restart(scope, shard, change),
+  statusAt: (ending) =>
+    ending.state === "failed"
+      ? { status: "degraded", statusReason: `The restart did not come to its end. ${ending.message}` }
+      : { status: "available", statusReason: "Every member runs and answers its clients." },
+};
+
+async function nextIn(scope: ClusterScope, shard: number): Promise<RollingChange | null> {
+  const deadline = Date.now() + returnSeconds * 1000;
+  for (;;) {
+    const plan = await plans(scope, shard);
+    if (plan === null) return null;
+    if ("change" in plan) return plan.change;
+    if (Date.now() > deadline) throw new BlockedError(plan.blocked);
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+  }
+}
+
+async function plans(scope: ClusterScope, shard: number): Promise<RollingPlan> {
+  const wish = restartRequestSchema.parse(scope.request);
+  const [{ restarted }, { members }] = await Promise.all([readResult(scope), observeShard(scope, shard)]);
+  return planRestart(wish, restarted, members.map(rollingMember));
+}
+
+async function readResult({ operationId, ports }: ClusterScope): Promise<Result> {
+  const operation = await ports.store.getOperation(operationId);
+  return resultSchema.parse(operation?.result ?? {});
+}
+
+async function move(
+  scope: ClusterScope,
+  shard: number,
+  { avoid, candidate, from }: Extract<RollingChange, { kind: "move-leader" }>,
+): Promise<string> {
+  const { force } = restartRequestSchema.parse(scope.request);
+  const moved = await moveLeader(scope, {
+    shard,
+    candidate,
+    avoid,
+    force,
+    step: "move-leader",
+    patienceSeconds: patienceSecondsDefault,
+  });
+  const { pauseMs, to } = moved;
+  const result = await readResult(scope);
+  await scope.ports.store.putOperationResult(scope.operationId, {
+    ...result,
+    leaderMoves: [...result.leaderMoves, { from, to, pauseMs }],
+  });
+  return pauseMs === null
+    ? `${to} leads.`
+    : `${to} leads; clients of the poolers were held for ${Math.round(pauseMs)} ms.`;
+}
+
+async function restart(
+  scope: ClusterScope,
+  shard: number,
+  { isLeader, nodeId, withPatroni }: Extract<RollingChange, { kind: "restart-member" }>,
+): Promise<string | undefined> {
+  const { node } = await readNode(scope, nodeId);
+  const result = await readResult(scope);
+  const count = result.restarted.filter((one) => one.nodeId === nodeId).length;
+  try {
+    const { pauseMs } = await runOn(
+      scope,
+      node,
+      "restart-member",
+      `restart.${nodeId}.${count}`,
+      restartSeconds,
+      {
+        environment: scope.ports.settings.environment,
+        clusterId: scope.clusterId,
+        nodeId: node.id,
+        shard,
+        onLeader: isLeader,
+        withPatroni,
+        deadlineSeconds: restartSeconds,
+      },
+    );
+    const done: Restarted = { nodeId, inPlace: isLeader };
+    await scope.ports.store.putOperationResult(scope.operationId, {
+      ...result,
+      restarted: [...result.restarted, done],
+    });
+    return pauseMs === null ? undefined : `Clients of the poolers were held for ${Math.round(pauseMs)} ms.`;
+  } catch (error) {
+    // It has become the leader since the plan was made: the next plan sees that.
+    if (error instanceof CommandError && error.code === "member-leads")
+      return "It leads now, and comes last.";
+    throw error;
+  }
+}
+
+export const handler = loopHandler(restartLoop, openPorts);
