@@ -17,6 +17,8 @@ import { DeadlineError, waitFor } from "./wait.ts";
 const deliverySecondsMin = 30;
 /** The end of standard error says why; the beginning is noise of starting up. */
 const stderrCharactersMax = 400;
+/** What SSM says of an instance whose agent has not registered yet. */
+const unknownYet = ["InvalidInstanceId"];
 /** States in which a command may still come to an answer. */
 const openStatuses: readonly (string | undefined)[] = ["Pending", "InProgress", "Delayed", "Cancelling"];
 
@@ -40,11 +42,16 @@ export class SsmNodeCommands implements NodeCommandPort {
     }
   };
 
+  /** An instance whose agent has never registered is none that SSM knows: it says so with an error. */
   async #online(instanceId: string): Promise<true | undefined> {
-    const answer = await this.#client.send(
-      new DescribeInstanceInformationCommand({ Filters: [{ Key: "InstanceIds", Values: [instanceId] }] }),
-    );
-    return answer.InstanceInformationList?.[0]?.PingStatus === "Online" ? true : undefined;
+    const filters = [{ Key: "InstanceIds", Values: [instanceId] }];
+    try {
+      const answer = await this.#client.send(new DescribeInstanceInformationCommand({ Filters: filters }));
+      return answer.InstanceInformationList?.[0]?.PingStatus === "Online" ? true : undefined;
+    } catch (error) {
+      if (isAwsError(error, unknownYet)) return undefined;
+      throw error;
+    }
   }
 
   async run<V extends NodeVerb>(
@@ -86,7 +93,7 @@ export class SsmNodeCommands implements NodeCommandPort {
       try {
         return (await this.#client.send(command)).Command?.CommandId;
       } catch (error) {
-        if (isAwsError(error, ["InvalidInstanceId"])) return undefined;
+        if (isAwsError(error, unknownYet)) return undefined;
         throw error;
       }
     });

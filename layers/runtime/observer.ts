@@ -24,27 +24,43 @@ export interface Observer {
 
 type Target = ClusterNode & { readonly instanceId: string };
 
-interface Known {
-  readonly topology: Topology | null;
-  readonly pending: Promise<Topology> | null;
+/** A question that is open for longer was asked before the function was frozen: nobody may ever answer it. */
+const openMsMax = (commandDeadlineSeconds + 2) * 1000;
+
+interface Question {
+  readonly askedMs: number;
+  readonly answer: Promise<Topology>;
 }
 
-const nothing: Known = { topology: null, pending: null };
+interface Known {
+  readonly topology: Topology | null;
+  readonly open: Question | null;
+}
 
-/** Asks nodes for what Patroni and etcd say. Callers that come while a question is under way share its answer. */
+const nothing: Known = { topology: null, open: null };
+
+/**
+ * Asks nodes for what Patroni and etcd say. Callers that come while a question is under way share its answer. All ages
+ * are by the wall clock: a function can be frozen between two lines and thaw long after.
+ */
 export function createObserver(commands: Pick<NodeCommandPort, "run">): Observer {
   const known = new Map<string, Known>();
 
   const ask = (cluster: Cluster): Promise<Topology> => {
-    const pending = observeCluster(commands, cluster);
-    known.set(cluster.id, { ...(known.get(cluster.id) ?? nothing), pending });
-    return pending.then(
+    const asked = observeCluster(commands, cluster);
+    const question: Question = { askedMs: Date.now(), answer: asked };
+    known.set(cluster.id, { ...(known.get(cluster.id) ?? nothing), open: question });
+    const close = (): Known => {
+      const { topology, open } = known.get(cluster.id) ?? nothing;
+      return { topology, open: open === question ? null : open };
+    };
+    return asked.then(
       (topology) => {
-        known.set(cluster.id, { topology, pending: null });
+        known.set(cluster.id, { ...close(), topology });
         return topology;
       },
       (error: unknown) => {
-        known.set(cluster.id, { ...(known.get(cluster.id) ?? nothing), pending: null });
+        known.set(cluster.id, close());
         throw error;
       },
     );
@@ -52,14 +68,19 @@ export function createObserver(commands: Pick<NodeCommandPort, "run">): Observer
 
   return {
     observe: async (cluster) => {
-      forgetOld(known);
-      const { topology, pending } = known.get(cluster.id) ?? nothing;
-      if (topology === null) return pending ?? ask(cluster);
-      if (ageMs(topology) > refreshAfterMs && pending === null) {
-        // Whoever finds the present answer too old asks again and learns of the failure.
-        ask(cluster).catch(() => undefined);
+      const calledMs = Date.now();
+      for (;;) {
+        forgetOld(known);
+        const { topology, open } = known.get(cluster.id) ?? nothing;
+        if (topology !== null) {
+          // Whoever finds the present answer too old asks again and learns of the failure.
+          if (ageMs(topology) > refreshAfterMs && open === null) ask(cluster).catch(() => undefined);
+          return topology;
+        }
+        if (open === null) return ask(cluster);
+        const shared = await open.answer;
+        if (Date.parse(shared.observedAt) >= calledMs || ageMs(shared) < ageMsMax) return shared;
       }
-      return topology;
     },
   };
 }
@@ -67,10 +88,11 @@ export function createObserver(commands: Pick<NodeCommandPort, "run">): Observer
 const ageMs = (topology: Topology): number => Date.now() - Date.parse(topology.observedAt);
 
 function forgetOld(known: Map<string, Known>): void {
-  for (const [clusterId, { topology, pending }] of known) {
-    if (topology !== null && ageMs(topology) < ageMsMax) continue;
-    if (pending === null) known.delete(clusterId);
-    else known.set(clusterId, { topology: null, pending });
+  for (const [clusterId, { topology, open }] of known) {
+    const present = topology !== null && ageMs(topology) < ageMsMax ? topology : null;
+    const pending = open !== null && Date.now() - open.askedMs < openMsMax ? open : null;
+    if (present === null && pending === null) known.delete(clusterId);
+    else known.set(clusterId, { topology: present, open: pending });
   }
 }
 

@@ -146,10 +146,12 @@ function startTimers({ services, log }: Parts, deployment: Deployment): Timers {
 }
 
 async function serveApi({ paths, settings, services, log }: Parts, deployment: Deployment): Promise<HttpApi> {
+  // Whose tokens are taken is for the template to say, here as on AWS.
+  const { authorizer } = deployment;
   const tokens = await Tokens.open({
     keyFile: paths.keys.tokens,
-    issuer: addressesOf(settings).issuer,
-    audience: tokenAudience,
+    issuer: authorizer?.issuer ?? addressesOf(settings).issuer,
+    audience: authorizer?.audience ?? tokenAudience,
   });
   const api = new HttpApi({
     routes: deployment.routes,
