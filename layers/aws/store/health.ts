@@ -16,7 +16,10 @@ export async function readHealth(table: Table, clusterId: string): Promise<Healt
   const answer = await table.client.send(
     new GetCommand({ TableName: table.name, Key: healthKey(clusterId), ConsistentRead: true }),
   );
-  return answer.Item === undefined ? unknownHealth : healthRecordSchema.parse(answer.Item);
+  // A record of before a field existed knows nothing of it.
+  return answer.Item === undefined
+    ? unknownHealth
+    : healthRecordSchema.parse({ ...unknownHealth, ...answer.Item });
 }
 
 /** Status, drift, what is remembered and the events of it, together; false where the cluster is an operation's now. */
