@@ -21,7 +21,7 @@ describe("an untouched cluster survives", () => {
   let written = 0;
 
   beforeAll(async () => {
-    cluster = await api.createAvailable({ name: "survivor", storage: { sizeGiB: 2 } });
+    cluster = await api.createAvailable({ name: "survivor", storage: { sizeGiB: 2 }, selfHealing: false });
     database = await Database.of(environment, api, cluster.id);
     await database.sql("readWrite", "admin", "CREATE TABLE kept (id int PRIMARY KEY)");
   });

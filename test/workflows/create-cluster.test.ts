@@ -2,6 +2,7 @@ import { ulid } from "ulid";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createClusterWorkflow } from "../../functions/workflows/create-cluster.ts";
 import { prefixed } from "../../layers/domain/ids.ts";
+import type { NodeCommandPort } from "../../layers/ports/index.ts";
 import { stepsOf } from "../../layers/runtime/workflow.ts";
 import type { FaultRule } from "../../local/endpoints/faults.ts";
 import { type Cloud, openCloud, zones } from "../world/cloud.ts";
@@ -31,6 +32,27 @@ test("a create ends available with exactly the nodes that were asked for, one pe
   expect(cluster).toMatchObject({ status: "available", activeOperationId: null });
   expect(cluster?.nodes.map((node) => node.zone)).toEqual(zones);
   expect(await inventory(cloud)).toEqual(inventoryOf(3));
+});
+
+test("a failover before the database is made is no failure: the new leader is asked", async () => {
+  await using cloud = await openCloud(dynamodb);
+  const run = cloud.ports.commands.run.bind(cloud.ports.commands);
+  const asked: string[] = [];
+  const commands: NodeCommandPort = {
+    awaitOnline: (...call) => cloud.ports.commands.awaitOnline(...call),
+    run: (target, verb, input) => {
+      if (verb === "apply-database") {
+        asked.push(target.instanceId);
+        cloud.machines.leaderIndex = 0;
+      }
+      return run(target, verb, input);
+    },
+  };
+  const plane = new ControlPlane(cloud, { ...cloud.ports, commands });
+  const { operation, cluster } = await plane.create({ name: "orders", members: 3 });
+  expect(operation.state).toBe("succeeded");
+  const instances = cluster?.nodes.map((node) => node.instanceId) ?? [];
+  expect(asked).toEqual([instances.at(-1), instances[0]]);
 });
 
 test("what stands in the operation while it runs tells running steps from those to come", async () => {

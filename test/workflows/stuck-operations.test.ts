@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { reconcileStuckOperations } from "../../functions/reconcilers/stuck-operations/reconcile.ts";
 import type { Executions } from "../../layers/ports/index.ts";
+import { newId } from "../../layers/runtime/ids.ts";
 import { type Cloud, openCloud } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
 import { type DynamoDB, startDynamoDB } from "../world/dynamodb.ts";
@@ -144,3 +145,56 @@ test("an operation whose recoveries all fail is given up and its name is free", 
     activeOperationId: null,
   });
 });
+
+test("an operation on a cluster that was there before is given up without the cluster", async () => {
+  await using cloud = await openCloud(dynamodb);
+  const plane = new ControlPlane(cloud);
+  const { cluster } = await plane.create({ name: "orders", members: 1 });
+  if (cluster === null) throw new Error("the cluster was not made");
+  const written = await plane.writeDelete(cluster.id);
+  await cloud.ports.store.endOperation(written.id, {
+    state: "cancelled",
+    endedAt: new Date().toISOString(),
+    cluster: { status: "available", statusReason: "" },
+  });
+  const operation = { ...written, id: newId("operation"), kind: "converge-cluster" as const };
+  const audit = { ...auditOf(cluster.id), operationId: operation.id };
+  await cloud.ports.store.startOperation(
+    { operation, audit, idempotency: null },
+    { status: "updating", statusReason: "" },
+  );
+  const endedAt = new Date();
+  await reconcileStuckOperations({
+    store: cloud.ports.store,
+    executions: {
+      start: () => Promise.reject(new Error("nothing more is to be started")),
+      find: async () => ({ state: "ended", outcome: "timed_out", endedAt }),
+    },
+    now: () => new Date(Date.now() + laterMs),
+    log: () => undefined,
+  });
+  const message = expect.stringMatching(
+    /timed_out\. What was done stays done; starting the same again goes on/,
+  );
+  expect(await plane.read(operation.id)).toMatchObject({ state: "failed", error: { message } });
+  expect(await cloud.ports.store.getCluster(cluster.id)).toMatchObject({
+    status: "degraded",
+    activeOperationId: null,
+    statusReason: message,
+  });
+  expect(await cloud.ports.store.findClusterByName("orders")).toBe(cluster.id);
+});
+
+function auditOf(clusterId: string) {
+  return {
+    id: newId("audit"),
+    clusterId,
+    at: new Date().toISOString(),
+    action: "converge-cluster",
+    principal: "olivia",
+    role: "operator",
+    sourceAddress: "",
+    requestId: "",
+    detail: "",
+  };
+}

@@ -29,6 +29,8 @@ export class PaperMachines implements MachineDriver {
   /** `<verb> <node>` for everything that was really done, not only answered again. */
   readonly done: string[] = [];
   readonly behaviours = new Map<NodeVerb, VerbBehaviour>();
+  /** Of the nodes by id: by default the last one leads, so that whoever takes the first for the leader is found out. */
+  leaderIndex = -1;
   /** Instances that boot but whose agent never answers. */
   isDeaf = false;
   /** Set: no machine boots, for this reason. */
@@ -198,8 +200,7 @@ export class PaperMachines implements MachineDriver {
     const up = [...configured.values()].filter((one) => this.machines.get(one.instanceId)?.isRunning);
     must(up.length === input.members, `${up.length} of ${input.members} members run`);
     this.done.push(`await-members ${input.nodeId}`);
-    /** The last node leads: whoever takes the first for the leader is found out. */
-    return { leader: [...configured.keys()].toSorted().at(-1) ?? "" };
+    return { leader: [...configured.keys()].toSorted().at(this.leaderIndex) ?? "" };
   }
 
   #applyDatabase(
@@ -207,7 +208,7 @@ export class PaperMachines implements MachineDriver {
     input: NodeCommands["apply-database"]["input"],
   ): NodeCommands["apply-database"]["output"] {
     const cluster = this.#cluster(input.clusterId);
-    const leader = [...cluster.configured.keys()].toSorted().at(-1);
+    const leader = [...cluster.configured.keys()].toSorted().at(this.leaderIndex);
     must(input.nodeId === leader, `${input.nodeId} is not the leader`);
     must(
       cluster.configured.get(input.nodeId)?.instanceId === machine.spec.instanceId,

@@ -52,9 +52,9 @@ export class ClusterWatch {
       this.#memories.delete(cluster.id);
       return;
     }
-    const memory =
-      this.#memories.get(cluster.id) ?? newMemory(await this.#world.store.readHealth(cluster.id));
     try {
+      const known = this.#memories.get(cluster.id);
+      const memory = known ?? newMemory(await this.#world.store.readHealth(cluster.id));
       const after = await round(this.#world, cluster, memory);
       this.#memories.set(cluster.id, after);
       if (isConfirmed(after)) return;

@@ -1,4 +1,4 @@
-import type { Operation } from "@pgherd/layers/domain";
+import type { Operation, OperationKind } from "@pgherd/layers/domain";
 import type { ExecutionState, Executions, Store } from "@pgherd/layers/ports";
 import { errorFields, type Log, newId } from "@pgherd/layers/runtime";
 
@@ -98,10 +98,20 @@ async function hasEnded(world: ReconcilerWorld, operationId: string): Promise<bo
   return operation === null || operation.endedAt !== null;
 }
 
-/** Nothing more is tried: the cluster can be deleted, and a delete removes whatever is left. */
+/** What is left of a cluster that never was, or was on its way out: only a delete can follow. */
+const endsTheCluster: readonly OperationKind[] = ["create-cluster", "delete-cluster"];
+
+/**
+ * Nothing more is tried. A cluster that was there before is there still, and may be in the middle of a change: it is
+ * degraded until somebody has looked at it, and calling for the same again goes on from what is.
+ */
 async function giveUp(world: ReconcilerWorld, operation: Operation, outcome: string): Promise<void> {
   const { id: operationId, clusterId, kind } = operation;
-  const message = `${recoveriesMax} executions that were to bring the operation to its end failed, the last one ${outcome}. Deleting the cluster removes what is left.`;
+  const isOver = endsTheCluster.includes(kind);
+  const failed = `${recoveriesMax} executions that were to bring the operation to its end failed, the last one ${outcome}.`;
+  const message = isOver
+    ? `${failed} Deleting the cluster removes what is left.`
+    : `${failed} What was done stays done; starting the same again goes on from there.`;
   const endedAt = world.now().toISOString();
   world.log("error", "an operation is given up", { operationId, kind, outcome });
   await world.store.putAuditEntry({
@@ -116,11 +126,11 @@ async function giveUp(world: ReconcilerWorld, operation: Operation, outcome: str
     operationId,
     detail: message,
   });
-  await world.store.releaseName(clusterId);
+  if (isOver) await world.store.releaseName(clusterId);
   await world.store.endOperation(operationId, {
     state: "failed",
     endedAt,
     error: { code: "execution-lost", message },
-    cluster: { status: "failed", statusReason: message },
+    cluster: { status: isOver ? "failed" : "degraded", statusReason: message },
   });
 }

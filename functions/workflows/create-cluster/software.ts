@@ -6,7 +6,8 @@ import {
   validLogins,
 } from "@pgherd/layers/domain";
 import type { Peer } from "@pgherd/layers/domain/node";
-import type { CommandTarget } from "@pgherd/layers/ports";
+import { CommandError, type CommandTarget } from "@pgherd/layers/ports";
+import { newId } from "@pgherd/layers/runtime";
 import { signNodeCertificate } from "@pgherd/layers/runtime/secrets";
 import type { CreateDeadlines } from "./deadlines.ts";
 import { type ClusterScope, known, readCluster, readNode } from "./records.ts";
@@ -69,11 +70,15 @@ export async function configureWith(
 }
 
 /** Says who leads: the next step goes there. */
-export async function members(scope: ClusterScope, deadlines: CreateDeadlines): Promise<string> {
+export async function members(
+  scope: ClusterScope,
+  deadlines: CreateDeadlines,
+  step = "members",
+): Promise<string> {
   const cluster = await readCluster(scope);
   const node = known(cluster.nodes[0] ?? null, "node", cluster.id);
   const { leader } = await scope.ports.commands.run(
-    target(scope, node, "members", deadlines.membersSeconds + commandGraceSeconds),
+    target(scope, node, step, deadlines.membersSeconds + commandGraceSeconds),
     "await-members",
     {
       clusterId: cluster.id,
@@ -87,11 +92,29 @@ export async function members(scope: ClusterScope, deadlines: CreateDeadlines): 
   return leader;
 }
 
+/** A failover between two steps is no reason for a create to fail: whoever leads by then is asked. */
 export async function database(scope: ClusterScope, deadlines: CreateDeadlines): Promise<string> {
   const leader = known(scope.said("members"), "leader", scope.clusterId);
+  try {
+    return await applyDatabase(scope, leader, "database", deadlines);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    // A step of its own: a node answers one that it knows from memory, and leaders change.
+    const present = await members(scope, deadlines, `members.${newId("request")}`);
+    if (present === leader) throw error;
+    return applyDatabase(scope, present, `database.${present}`, deadlines);
+  }
+}
+
+async function applyDatabase(
+  scope: ClusterScope,
+  leader: string,
+  step: string,
+  deadlines: CreateDeadlines,
+): Promise<string> {
   const { cluster, node: leaderNode } = await readNode(scope, leader);
   const { extensions } = await scope.ports.commands.run(
-    target(scope, leaderNode, "database", deadlines.databaseSeconds),
+    target(scope, leaderNode, step, deadlines.databaseSeconds),
     "apply-database",
     {
       environment: scope.ports.settings.environment,
