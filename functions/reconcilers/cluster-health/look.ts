@@ -4,9 +4,9 @@ import { errorFields, newId } from "@pgherd/layers/runtime";
 import type { HealthWorld } from "./world.ts";
 
 /** A node that is well answers within a second or two, the way there included. */
-const commandDeadlineSeconds = 6;
+const commandDeadlineSeconds = 8;
 /** After this the next node is asked as well: whoever is asked may be the one in trouble. */
-const nextNodeAfterMs = 2_000;
+const nextNodeAfterMs = 3_500;
 
 export interface SeenSurvey extends Survey {
   readonly by: string;

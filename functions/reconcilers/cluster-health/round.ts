@@ -22,7 +22,12 @@ export interface Memory {
   readonly instances: ObservedHealth["instances"];
   /** Counts the rounds; nodes take turns with the survey. Zero: nothing has been looked at yet. */
   readonly turn: number;
+  /** How long the last look took. */
+  readonly lookMs: number;
 }
+
+/** Nodes that need longer for an answer have other things to do. */
+export const slowMs = 3_000;
 
 export const newMemory = (record: HealthRecord): Memory => ({
   record,
@@ -30,6 +35,7 @@ export const newMemory = (record: HealthRecord): Memory => ({
   inspections: new Map(),
   instances: null,
   turn: 0,
+  lookMs: 0,
 });
 
 /** EC2 is asked when there is reason to, and every so many rounds for what nobody would notice otherwise. */
@@ -37,12 +43,17 @@ const roundsBetweenInstances = 15;
 
 /** One look at one cluster: a survey by one node, more only where something is wrong or new. */
 export async function round(world: HealthWorld, cluster: Cluster, memory: Memory): Promise<Memory> {
+  const startedMs = world.now().getTime();
   const surveyed = await survey(world, cluster, surveyors(cluster, memory));
   const first = judgeWith(cluster, memory, await look(world, cluster, memory, surveyed));
-  // What is new may have a reason that only the nodes themselves know, such as a full volume.
+  // What is new may have a reason that only the nodes themselves know, such as a full volume. Nodes that are slow to
+  // answer one question are not asked more.
   const isNew = first.judgement.suspected.some((key) => !memory.suspected.includes(key));
+  const isSlow = world.now().getTime() - startedMs > slowMs;
   const { judgement, observed } =
-    isNew || memory.turn === 0 ? await lookCloser(world, cluster, memory, first.observed) : first;
+    (isNew || memory.turn === 0) && !isSlow
+      ? await lookCloser(world, cluster, memory, first.observed)
+      : first;
   const before = { record: memory.record, status: cluster.status, drift: cluster.drift };
   const isWritten = isNews(judgement, before) ? await write(world, cluster, judgement) : true;
   return {
@@ -51,6 +62,7 @@ export async function round(world: HealthWorld, cluster: Cluster, memory: Memory
     inspections: observed.inspections,
     instances: observed.instances,
     turn: memory.turn + 1,
+    lookMs: world.now().getTime() - startedMs,
   };
 }
 

@@ -4,7 +4,7 @@ import { errorFields } from "@pgherd/layers/runtime";
 import { allClusters } from "../clusters.ts";
 import { isFree } from "../each-free-cluster.ts";
 import { inLanes } from "../lanes.ts";
-import { type Memory, newMemory, round } from "./round.ts";
+import { type Memory, newMemory, round, slowMs } from "./round.ts";
 import type { HealthWorld } from "./world.ts";
 
 /** A look costs a node a third of a second of processor, so a cluster that is well is not looked at more often. */
@@ -13,6 +13,8 @@ const roundMs = 6_000;
 const confirmMs = 2_000;
 /** The last round of a minute begins before this; the next minute's first one follows at the usual distance. */
 const minuteMs = 57_000;
+/** A look that took long is followed by a pause of so many times its length: watching must never be the load. */
+const pauseShare = 2;
 /** Clusters that are looked at at the same time: each is mostly waiting for its nodes. */
 const lanes = 8;
 
@@ -21,6 +23,8 @@ export class ClusterWatch {
   readonly #world: HealthWorld;
   readonly #confirmMs: number;
   readonly #memories = new Map<string, Memory>();
+  /** By `performance.now()`: before this the cluster is left in peace. */
+  readonly #notBefore = new Map<string, number>();
 
   constructor(world: HealthWorld, pauses = { confirmMs }) {
     this.#world = world;
@@ -52,23 +56,31 @@ export class ClusterWatch {
       this.#memories.delete(cluster.id);
       return;
     }
+    if (performance.now() < (this.#notBefore.get(cluster.id) ?? 0)) return;
+    const startedMs = performance.now();
     try {
-      const known = this.#memories.get(cluster.id);
-      const memory = known ?? newMemory(await this.#world.store.readHealth(cluster.id));
-      const after = await round(this.#world, cluster, memory);
-      this.#memories.set(cluster.id, after);
-      if (isConfirmed(after)) return;
-      await sleep(this.#confirmMs);
-      const again = await this.#world.store.getCluster(cluster.id);
-      if (again === null || !isFree(again)) return;
-      this.#memories.set(cluster.id, await round(this.#world, again, after));
+      await this.#lookTwice(cluster);
     } catch (error) {
-      this.#memories.delete(cluster.id);
       this.#world.log("error", "a cluster could not be judged", {
         clusterId: cluster.id,
         ...errorFields(error),
       });
+    } finally {
+      const tookMs = performance.now() - startedMs;
+      if (tookMs > slowMs) this.#notBefore.set(cluster.id, performance.now() + pauseShare * tookMs);
     }
+  }
+
+  async #lookTwice(cluster: Cluster): Promise<void> {
+    const known = this.#memories.get(cluster.id);
+    const memory = known ?? newMemory(await this.#world.store.readHealth(cluster.id));
+    const after = await round(this.#world, cluster, memory);
+    this.#memories.set(cluster.id, after);
+    if (isConfirmed(after)) return;
+    await sleep(this.#confirmMs);
+    const again = await this.#world.store.getCluster(cluster.id);
+    if (again === null || !isFree(again)) return;
+    this.#memories.set(cluster.id, await round(this.#world, again, after));
   }
 }
 
