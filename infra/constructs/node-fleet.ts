@@ -47,6 +47,14 @@ export class NodeFleet extends Construct {
     this.grantRemoveNodes(grantee);
   }
 
+  /** Changes what a running cluster is made of. */
+  grantChangeNodes(grantee: IGrantable): void {
+    this.#grant(grantee, ["ec2:ModifyVolume"], ["volume"], this.#ours());
+    this.#grant(grantee, ["ec2:RevokeSecurityGroupIngress"], ["security-group"], this.#ours());
+    this.grantMakeNodes(grantee);
+    this.grantStopAndStartNodes(grantee);
+  }
+
   /** Stops and starts instances; what they are made of stays. */
   grantStopAndStartNodes(grantee: IGrantable): void {
     this.#grant(grantee, ["ec2:StartInstances", "ec2:StopInstances"], ["instance"], this.#ours());
@@ -68,6 +76,7 @@ export class NodeFleet extends Construct {
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeVolumes",
+        "ec2:DescribeVolumesModifications",
       ],
       resources: ["*"],
       wildcard: "Describe calls know no resources.",

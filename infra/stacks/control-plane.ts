@@ -153,6 +153,10 @@ export class ControlPlaneStack extends EnvironmentStack {
         return;
       case "converge-cluster":
       case "recover-cluster":
+        this.#fleet.grantChangeNodes(workflow);
+        this.#secrets.grantMakeAndRead(workflow);
+        this.#document.grantRunCommands(workflow);
+        return;
       case "start-cluster":
         this.#fleet.grantMakeNodes(workflow);
         this.#fleet.grantStopAndStartNodes(workflow);

@@ -5,12 +5,38 @@ export interface Placement {
   readonly clusterId: string;
   readonly nodeId: string;
   readonly zone: string;
+  /**
+   * Where the node had a place before: an interface or volume counts as made only if it was made with the same
+   * generation, so that nothing of what is left is used again. One making, however often it is repeated, has one.
+   */
+  readonly generation?: string;
 }
 
 export interface InstanceState {
   readonly instanceId: string;
   readonly nodeId: string;
   readonly state: "pending" | "running" | "shutting-down" | "terminated" | "stopping" | "stopped";
+}
+
+/** What EC2 has of a cluster, as far as it is not on its way out. */
+export interface Survey {
+  readonly instances: readonly {
+    readonly instanceId: string;
+    readonly nodeId: string;
+    readonly instanceType: string;
+    readonly state: "pending" | "running" | "stopping" | "stopped";
+  }[];
+  readonly volumes: readonly {
+    readonly volumeId: string;
+    readonly nodeId: string;
+    readonly sizeGiB: number;
+  }[];
+  readonly networkInterfaces: readonly {
+    readonly networkInterfaceId: string;
+    readonly nodeId: string;
+  }[];
+  /** `stale` also where the security group is gone. */
+  readonly securityRules: "current" | "stale";
 }
 
 /** No room for another instance in a zone: the caller may try another one. */
@@ -24,6 +50,20 @@ export class CapacityError extends Error {
   }
 }
 
+/** EC2 lets a volume be changed only so often, and not while it still changes: the caller has to wait. */
+export class VolumeModifiedRecentlyError extends Error {
+  readonly code = "volume-modified-recently";
+
+  constructor(volumeId: string, options: { cause: unknown }) {
+    const said = options.cause instanceof Error ? options.cause.message : String(options.cause);
+    super(
+      `volume ${volumeId} cannot grow yet, as EC2 limits how often a volume is changed: ${said}`,
+      options,
+    );
+    this.name = "VolumeModifiedRecentlyError";
+  }
+}
+
 /**
  * The machines of a cluster. Every `ensure…` finds what an earlier call made; every `remove…` takes
  * "already gone" for success and returns when the thing is gone.
@@ -33,6 +73,8 @@ export interface Compute {
     clusterId: string,
     rules: readonly SecurityRule[],
   ): Promise<{ securityGroupId: string }>;
+  /** Lets in what is missing first, then takes away what is too much. */
+  applySecurityRules(clusterId: string, rules: readonly SecurityRule[]): Promise<void>;
   removeSecurityGroup(clusterId: string): Promise<void>;
 
   ensureNetworkInterface(
@@ -40,13 +82,22 @@ export interface Compute {
     securityGroupId: string,
   ): Promise<{ networkInterfaceId: string; address: string }>;
   removeNetworkInterface(clusterId: string, nodeId: string): Promise<void>;
+  removeNetworkInterfaceById(networkInterfaceId: string): Promise<void>;
 
   /** Returns when the volume is available. */
   ensureVolume(place: Placement, sizeGiB: number): Promise<{ volumeId: string }>;
+  /**
+   * Returns when the volume has at least this size for its instance too; the file system is the node's.
+   * @throws {VolumeModifiedRecentlyError}
+   */
+  growVolume(volumeId: string, sizeGiB: number): Promise<void>;
   removeVolume(clusterId: string, nodeId: string): Promise<void>;
+  removeVolumeById(volumeId: string): Promise<void>;
 
   /**
-   * Starts an instance on the node's interface, waits until it runs and attaches the node's volume.
+   * Starts an instance on the node's interface, waits until it runs and attaches the node's volume. A stopped one of
+   * the type is started again; one of another type, or on another interface, has to be removed first. Interface and
+   * volume outlive the instance.
    * @throws {CapacityError} when the zone has no room.
    */
   ensureInstance(
@@ -66,6 +117,10 @@ export interface Compute {
   startInstance(place: Placement, deadlineSeconds: number): Promise<{ instanceId: string } | null>;
   /** Terminates the node's instances and waits until they are gone. */
   removeInstance(clusterId: string, nodeId: string): Promise<void>;
+  /** Terminates it and waits until its interface and volumes are free again. */
+  removeInstanceById(instanceId: string): Promise<void>;
 
+  /** Compares the security group with `rules`. */
+  survey(clusterId: string, rules: readonly SecurityRule[]): Promise<Survey>;
   listInstances(clusterId: string): Promise<readonly InstanceState[]>;
 }

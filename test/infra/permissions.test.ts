@@ -8,6 +8,7 @@ const withoutResources = [
   "ec2:DescribeNetworkInterfaces",
   "ec2:DescribeSecurityGroups",
   "ec2:DescribeVolumes",
+  "ec2:DescribeVolumesModifications",
   "ec2messages:AcknowledgeMessage",
   "ec2messages:DeleteMessage",
   "ec2messages:FailMessage",
@@ -147,6 +148,14 @@ describe("a function", () => {
   test("that deletes clusters makes nothing and decrypts nothing", () => {
     const forbidden = /RunInstances|Create(?!LogStream)|PassRole|kms:|PutParameter/;
     expect(actionsOf("DeleteClusterWorkflowRole").filter((action) => forbidden.test(action))).toEqual([]);
+  });
+
+  test("grows volumes and takes rules away only where it changes clusters", () => {
+    const changing = ["ec2:ModifyVolume", "ec2:RevokeSecurityGroupIngress"];
+    const policies = statements
+      .filter(({ actions }) => actions.some((action) => changing.includes(action)))
+      .map(({ policy }) => policy);
+    for (const policy of policies) expect(policy).toMatch(/^(Converge|Recover)ClusterWorkflow/);
   });
 
   test("that starts operations invokes aliases and nothing else", () => {

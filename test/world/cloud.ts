@@ -32,6 +32,7 @@ const deadlines: Deadlines = {
   terminationMs: 5_000,
   releaseMs: 1_500,
   volumeMs: 2_000,
+  growthMs: 2_000,
 };
 
 /** Our own AWS endpoints over machines on paper, and the product's adapters speaking to them. */

@@ -9,7 +9,7 @@ export async function instance(
 ): Promise<string> {
   const { compute, store } = scope.ports;
   const { cluster, node } = await readNode(scope, nodeId);
-  const place = { clusterId: cluster.id, nodeId, zone: node.zone };
+  const place = { clusterId: cluster.id, nodeId, zone: node.zone, generation: scope.operationId };
   const found = await compute.startInstance(place, deadlines.instanceSeconds);
   const { instanceId } =
     found ??

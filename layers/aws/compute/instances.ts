@@ -1,5 +1,7 @@
 import {
   DescribeInstancesCommand,
+  DescribeNetworkInterfacesCommand,
+  DescribeVolumesCommand,
   type Filter,
   type Instance,
   RunInstancesCommand,
@@ -7,11 +9,11 @@ import {
   StopInstancesCommand,
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
-import { clientToken, tagNames } from "../../domain/cluster/names.ts";
+import { tagNames } from "../../domain/cluster/names.ts";
 import { CapacityError, type InstanceState, type Placement } from "../../ports/compute.ts";
 import { awsErrorCode, isAwsError } from "../errors.ts";
 import { waitFor } from "../wait.ts";
-import { type Fleet, ownerOf, roundsMax, tokenAttempt } from "./fleet.ts";
+import { type Fleet, ownerOf, roundsMax, tokenOf } from "./fleet.ts";
 import { ownedBy, tagSpecification } from "./tags.ts";
 
 /** No room, or no such type, in this zone; another zone may do. */
@@ -33,24 +35,56 @@ export async function ensureInstance(
   place: Placement,
   input: InstanceInput,
 ): Promise<{ instanceId: string }> {
-  const living = await findInstances(fleet, place.clusterId, place.nodeId);
-  const instanceId = living[0]?.InstanceId ?? (await launch(fleet, place, input));
+  const [living] = await findInstances(fleet, place.clusterId, place.nodeId);
+  if (living !== undefined) mustFit(living, place, input);
+  if (pausedStates.includes(living?.State?.Name ?? "")) {
+    const started = await startInstance(fleet, place, input.deadlineSeconds);
+    if (started !== null) return started;
+  }
+  const instanceId = living?.InstanceId ?? (await launch(fleet, place, input));
   await running(fleet, instanceId, place, input.deadlineSeconds);
   return { instanceId };
 }
 
-/** A token that was used before answers the instance of then: one that had ended before is not the one to wait for. */
+const pausedStates: readonly string[] = ["stopping", "stopped"];
+
+/** Another machine than the wanted one is not passed off as it, and nobody asked to end it. */
+function mustFit(living: Instance, place: Placement, input: InstanceInput): void {
+  const interfaceIds = (living.NetworkInterfaces ?? []).map((one) => one.NetworkInterfaceId);
+  if (living.InstanceType === input.instanceType && interfaceIds.includes(input.networkInterfaceId)) return;
+  throw new Error(
+    `node ${place.nodeId} has instance ${living.InstanceId} already, a ${living.InstanceType} on ${interfaceIds.join(", ")}, instead of a ${input.instanceType} on ${input.networkInterfaceId}`,
+  );
+}
+
+/** The interface may still belong to an instance that ends. A repetition of the token needs no free interface. */
 async function launch(fleet: Fleet, place: Placement, input: InstanceInput): Promise<string> {
-  const ended = await findInstances(fleet, place.clusterId, place.nodeId, ["shutting-down", "terminated"]);
+  const { terminationMs, releaseMs } = fleet.deadlines;
+  const what = `${input.networkInterfaceId} of node ${place.nodeId} being free for an instance`;
+  return waitFor(what, terminationMs + releaseMs, async () => {
+    try {
+      return await launchOnce(fleet, place, input);
+    } catch (error) {
+      if (isAwsError(error, ["InvalidNetworkInterface.InUse"])) return undefined;
+      throw error;
+    }
+  });
+}
+
+/** A token that was used before answers the instance of then: one that had ended before is not the one to wait for. */
+async function launchOnce(fleet: Fleet, place: Placement, input: InstanceInput): Promise<string> {
+  const ended = await findInstances(fleet, place.clusterId, place.nodeId, endedStates);
   const endedIds = ended.map((one) => one.InstanceId);
   for (let round = 0; round < roundsMax; round++) {
     const instance = await runInstances(fleet, place, input, round);
-    if (instance === null) continue;
+    if (instance === null || endedStates.includes(instance.State?.Name ?? "")) continue;
     if (instance.InstanceId === undefined) throw new Error("RunInstances answered no InstanceId");
     if (!endedIds.includes(instance.InstanceId)) return instance.InstanceId;
   }
   throw new Error(`the instance of node ${place.nodeId} is terminated whenever it is launched`);
 }
+
+const endedStates: readonly string[] = ["shutting-down", "terminated"];
 
 async function runInstances(
   fleet: Fleet,
@@ -61,7 +95,7 @@ async function runInstances(
   try {
     const answer = await fleet.launcher.send(
       new RunInstancesCommand({
-        ClientToken: clientToken("ins", place.nodeId, tokenAttempt(fleet, place.zone, round)),
+        ClientToken: tokenOf(fleet, "ins", place, round),
         LaunchTemplate: { LaunchTemplateId: fleet.settings.launchTemplateId, Version: "$Latest" },
         InstanceType: input.instanceType as NonNullable<Instance["InstanceType"]>,
         MinCount: 1,
@@ -212,6 +246,29 @@ export async function removeInstance(fleet: Fleet, clusterId: string, nodeId: st
   await waitFor(`the end of node ${nodeId}'s instance`, fleet.deadlines.terminationMs, async () =>
     (await terminateInstances(fleet, clusterId, nodeId)) === 0 ? true : undefined,
   );
+}
+
+export async function removeInstanceById(fleet: Fleet, instanceId: string): Promise<void> {
+  await waitFor(`the end of instance ${instanceId}`, fleet.deadlines.terminationMs, async () => {
+    const state = (await describe(fleet, instanceId))?.State?.Name;
+    if (state === undefined || state === "terminated") return true;
+    if (state !== "shutting-down") await terminate(fleet, [instanceId]);
+    return undefined;
+  });
+  const what = `interface and volumes of instance ${instanceId} being free`;
+  await waitFor(what, fleet.deadlines.releaseMs, async () =>
+    (await holdsAnything(fleet, instanceId)) ? undefined : true,
+  );
+}
+
+/** Attachments outlive their instance by some seconds. */
+async function holdsAnything(fleet: Fleet, instanceId: string): Promise<boolean> {
+  const Filters = [{ Name: "attachment.instance-id", Values: [instanceId] }];
+  const [volumes, interfaces] = await Promise.all([
+    fleet.client.send(new DescribeVolumesCommand({ Filters })),
+    fleet.client.send(new DescribeNetworkInterfacesCommand({ Filters })),
+  ]);
+  return (volumes.Volumes ?? []).length + (interfaces.NetworkInterfaces ?? []).length > 0;
 }
 
 export async function listInstances(fleet: Fleet, clusterId: string): Promise<readonly InstanceState[]> {

@@ -4,11 +4,10 @@ import {
   DescribeNetworkInterfacesCommand,
   type NetworkInterface,
 } from "@aws-sdk/client-ec2";
-import { clientToken } from "../../domain/cluster/names.ts";
 import { CapacityError, type Placement } from "../../ports/compute.ts";
 import { isAwsError } from "../errors.ts";
 import { waitFor } from "../wait.ts";
-import { type Fleet, ownerOf, roundsMax, subnetOf, tokenAttempt } from "./fleet.ts";
+import { type Fleet, ownerOf, roundsMax, subnetOf, tokenOf } from "./fleet.ts";
 import { terminateInstances } from "./instances.ts";
 import { ownedBy, tagSpecification } from "./tags.ts";
 
@@ -40,7 +39,7 @@ async function create(
   try {
     const answer = await fleet.client.send(
       new CreateNetworkInterfaceCommand({
-        ClientToken: clientToken("eni", place.nodeId, tokenAttempt(fleet, place.zone, round)),
+        ClientToken: tokenOf(fleet, "eni", place, round),
         SubnetId: subnetOf(fleet, place),
         Groups: [securityGroupId],
         Description: `pgherd node ${place.nodeId}`,
@@ -79,10 +78,7 @@ function made(found: NetworkInterface): MadeInterface {
   return { networkInterfaceId, address };
 }
 
-async function findInterfaces(
-  fleet: Fleet,
-  place: { clusterId: string; nodeId: string },
-): Promise<NetworkInterface[]> {
+async function findInterfaces(fleet: Fleet, place: Omit<Placement, "zone">): Promise<NetworkInterface[]> {
   const answer = await fleet.client.send(
     new DescribeNetworkInterfacesCommand({ Filters: ownedBy(ownerOf(fleet, place)) }),
   );
@@ -101,6 +97,13 @@ export async function removeNetworkInterface(fleet: Fleet, clusterId: string, no
     await terminateInstances(fleet, clusterId, nodeId);
     return undefined;
   });
+}
+
+export async function removeNetworkInterfaceById(fleet: Fleet, networkInterfaceId: string): Promise<void> {
+  const what = `the removal of network interface ${networkInterfaceId}`;
+  await waitFor(what, fleet.deadlines.releaseMs, async () =>
+    (await isRemoved(fleet, networkInterfaceId)) ? true : undefined,
+  );
 }
 
 async function isRemoved(fleet: Fleet, networkInterfaceId: string | undefined): Promise<boolean> {

@@ -1,5 +1,4 @@
 import {
-  AuthorizeSecurityGroupIngressCommand,
   CreateSecurityGroupCommand,
   DeleteSecurityGroupCommand,
   DescribeSecurityGroupsCommand,
@@ -10,6 +9,7 @@ import type { SecurityRule } from "../../domain/cluster/security-rules.ts";
 import { isAwsError } from "../errors.ts";
 import { waitFor } from "../wait.ts";
 import type { Fleet } from "./fleet.ts";
+import { authorize, difference, permissionOf, revoke } from "./security-rules.ts";
 import { ownedBy, tagSpecification } from "./tags.ts";
 
 /** Interfaces that were just removed hold on to their group for some seconds. */
@@ -20,8 +20,10 @@ export async function ensureSecurityGroup(
   clusterId: string,
   rules: readonly SecurityRule[],
 ): Promise<{ securityGroupId: string }> {
-  const securityGroupId = (await findGroup(fleet, clusterId)) ?? (await createGroup(fleet, clusterId));
-  await authorize(fleet, securityGroupId, rules);
+  const found = await findGroup(fleet, clusterId);
+  const securityGroupId = found?.groupId ?? (await createGroup(fleet, clusterId));
+  const permissions = rules.map((rule) => permissionOf(rule, securityGroupId));
+  await authorize(fleet, securityGroupId, permissions);
   return { securityGroupId };
 }
 
@@ -40,14 +42,21 @@ async function createGroup(fleet: Fleet, clusterId: string): Promise<string> {
     return created.GroupId;
   } catch (error) {
     if (!isAwsError(error, ["InvalidGroup.Duplicate"])) throw error;
-    return waitFor("the security group's appearance", fleet.deadlines.describeLagMs, async () =>
-      findGroup(fleet, clusterId),
+    return waitFor(
+      "the security group's appearance",
+      fleet.deadlines.describeLagMs,
+      async () => (await findGroup(fleet, clusterId))?.groupId,
     );
   }
 }
 
+interface FoundGroup {
+  readonly groupId: string;
+  readonly permissions: readonly IpPermission[];
+}
+
 /** The name is unique in the VPC, so there is one or none. */
-export async function findGroup(fleet: Fleet, clusterId: string): Promise<string | undefined> {
+export async function findGroup(fleet: Fleet, clusterId: string): Promise<FoundGroup | undefined> {
   const answer = await fleet.client.send(
     new DescribeSecurityGroupsCommand({
       Filters: [
@@ -57,38 +66,37 @@ export async function findGroup(fleet: Fleet, clusterId: string): Promise<string
       ],
     }),
   );
-  return answer.SecurityGroups?.[0]?.GroupId;
+  const { GroupId: groupId, IpPermissions: permissions = [] } = answer.SecurityGroups?.[0] ?? {};
+  return groupId === undefined ? undefined : { groupId, permissions };
 }
 
-async function authorize(fleet: Fleet, groupId: string, rules: readonly SecurityRule[]): Promise<void> {
-  const permissions = rules.map((rule) => permissionOf(rule, groupId));
-  if (await isAuthorized(fleet, groupId, permissions)) return;
-  /** One rule that is there already refuses the whole call, so a repetition goes one by one. */
-  for (const permission of permissions) await isAuthorized(fleet, groupId, [permission]);
+export async function areRulesCurrent(
+  fleet: Fleet,
+  clusterId: string,
+  wanted: readonly SecurityRule[],
+): Promise<boolean> {
+  const group = await findGroup(fleet, clusterId);
+  if (group === undefined) return false;
+  const { missing, excess } = difference(group.groupId, group.permissions, wanted);
+  return missing.length + excess.length === 0;
 }
 
-async function isAuthorized(fleet: Fleet, groupId: string, permissions: IpPermission[]): Promise<boolean> {
-  try {
-    await fleet.client.send(
-      new AuthorizeSecurityGroupIngressCommand({ GroupId: groupId, IpPermissions: permissions }),
-    );
-    return true;
-  } catch (error) {
-    if (isAwsError(error, ["InvalidPermission.Duplicate"])) return false;
-    throw error;
-  }
-}
-
-function permissionOf(rule: SecurityRule, groupId: string): IpPermission {
-  const ports = { IpProtocol: "tcp", FromPort: rule.fromPort, ToPort: rule.toPort };
-  return rule.source === "self"
-    ? { ...ports, UserIdGroupPairs: [{ GroupId: groupId, Description: rule.description }] }
-    : { ...ports, IpRanges: [{ CidrIp: rule.source.cidr, Description: rule.description }] };
+/** First what is missing, so that nobody whom old and new rules let in is ever kept out. */
+export async function applySecurityRules(
+  fleet: Fleet,
+  clusterId: string,
+  wanted: readonly SecurityRule[],
+): Promise<void> {
+  const group = await findGroup(fleet, clusterId);
+  if (group === undefined) throw new Error(`cluster ${clusterId} has no security group`);
+  const { missing, excess } = difference(group.groupId, group.permissions, wanted);
+  await authorize(fleet, group.groupId, missing);
+  for (const permission of excess) await revoke(fleet, group.groupId, permission);
 }
 
 export async function removeSecurityGroup(fleet: Fleet, clusterId: string): Promise<void> {
   await waitFor(`the removal of cluster ${clusterId}'s security group`, removalDeadlineMs, async () => {
-    const groupId = await findGroup(fleet, clusterId);
+    const groupId = (await findGroup(fleet, clusterId))?.groupId;
     if (groupId === undefined) return true;
     try {
       await fleet.client.send(new DeleteSecurityGroupCommand({ GroupId: groupId }));

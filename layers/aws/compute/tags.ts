@@ -1,11 +1,13 @@
 import type { Filter, ResourceType, Tag, TagSpecification } from "@aws-sdk/client-ec2";
 import { tagNames } from "../../domain/cluster/names.ts";
+import type { Placement } from "../../ports/compute.ts";
 
 /** Whose a resource is. */
 export interface Owner {
   readonly environment: string;
   readonly clusterId: string;
   readonly nodeId?: string;
+  readonly generation?: Placement["generation"];
 }
 
 function tagsOf(owner: Owner): Tag[] {
@@ -15,6 +17,7 @@ function tagsOf(owner: Owner): Tag[] {
     { Key: tagNames.environment, Value: owner.environment },
     { Key: tagNames.cluster, Value: owner.clusterId },
     ...node,
+    ...(owner.generation === undefined ? [] : [{ Key: tagNames.place, Value: owner.generation }]),
   ];
 }
 

@@ -5,17 +5,16 @@ import {
   DescribeVolumesCommand,
   type Volume,
 } from "@aws-sdk/client-ec2";
-import { clientToken } from "../../domain/cluster/names.ts";
 import type { Placement } from "../../ports/compute.ts";
 import { isAwsError } from "../errors.ts";
 import { waitFor } from "../wait.ts";
-import { type Fleet, ownerOf, roundsMax, tokenAttempt } from "./fleet.ts";
+import { type Fleet, ownerOf, roundsMax, tokenOf } from "./fleet.ts";
 import { terminateInstances } from "./instances.ts";
 import { ownedBy, tagSpecification } from "./tags.ts";
 
 /** The device name that EC2 asks for; Nitro instances name the device by the volume's id, which the node looks for. */
 const deviceName = "/dev/sdf";
-const goneStates: readonly (string | undefined)[] = ["deleting", "deleted"];
+export const goneStates: readonly (string | undefined)[] = ["deleting", "deleted"];
 
 export async function ensureVolume(
   fleet: Fleet,
@@ -34,7 +33,7 @@ export async function ensureVolume(
 async function create(fleet: Fleet, place: Placement, sizeGiB: number, round: number): Promise<string> {
   const answer = await fleet.client.send(
     new CreateVolumeCommand({
-      ClientToken: clientToken("vol", place.nodeId, tokenAttempt(fleet, place.zone, round)),
+      ClientToken: tokenOf(fleet, "vol", place, round),
       AvailabilityZone: place.zone,
       Size: sizeGiB,
       VolumeType: "gp3",
@@ -65,7 +64,7 @@ async function settled(fleet: Fleet, volumeId: string, place: Placement): Promis
   );
 }
 
-async function describe(fleet: Fleet, volumeId: string): Promise<Volume | undefined> {
+export async function describe(fleet: Fleet, volumeId: string): Promise<Volume | undefined> {
   try {
     const answer = await fleet.client.send(new DescribeVolumesCommand({ VolumeIds: [volumeId] }));
     return answer.Volumes?.[0];
@@ -75,23 +74,32 @@ async function describe(fleet: Fleet, volumeId: string): Promise<Volume | undefi
   }
 }
 
-async function findVolumes(fleet: Fleet, place: { clusterId: string; nodeId: string }): Promise<Volume[]> {
+async function findVolumes(fleet: Fleet, place: Omit<Placement, "zone">): Promise<Volume[]> {
   const answer = await fleet.client.send(
     new DescribeVolumesCommand({ Filters: ownedBy(ownerOf(fleet, place)) }),
   );
   return (answer.Volumes ?? []).filter((one) => !goneStates.includes(one.State));
 }
 
-/** A volume that the instance has already is attached. */
+/** One that the instance before has not let go of yet is waited for. It outlives the instance: EC2's default here. */
 export async function attachVolume(fleet: Fleet, volumeId: string, instanceId: string): Promise<void> {
+  const what = `volume ${volumeId} being attached to ${instanceId}`;
+  await waitFor(what, fleet.deadlines.releaseMs, async () =>
+    (await isAttached(fleet, volumeId, instanceId)) ? true : undefined,
+  );
+}
+
+/** A volume that the instance has already is attached. */
+async function isAttached(fleet: Fleet, volumeId: string, instanceId: string): Promise<boolean> {
   try {
     await fleet.client.send(
       new AttachVolumeCommand({ Device: deviceName, VolumeId: volumeId, InstanceId: instanceId }),
     );
+    return true;
   } catch (error) {
     if (!isAwsError(error, ["VolumeInUse"])) throw error;
     const holders = (await describe(fleet, volumeId))?.Attachments ?? [];
-    if (!holders.some((one) => one.InstanceId === instanceId)) throw error;
+    return holders.some((one) => one.InstanceId === instanceId);
   }
 }
 
@@ -104,6 +112,12 @@ export async function removeVolume(fleet: Fleet, clusterId: string, nodeId: stri
     await terminateInstances(fleet, clusterId, nodeId);
     return undefined;
   });
+}
+
+export async function removeVolumeById(fleet: Fleet, volumeId: string): Promise<void> {
+  await waitFor(`the removal of volume ${volumeId}`, fleet.deadlines.releaseMs, async () =>
+    (await isRemoved(fleet, volumeId)) ? true : undefined,
+  );
 }
 
 async function isRemoved(fleet: Fleet, volumeId: string | undefined): Promise<boolean> {

@@ -10,6 +10,8 @@ export const tagNames = {
   cluster: "pgherd:cluster",
   node: "pgherd:node",
   operation: "pgherd:operation",
+  /** Tells interface and volume of a place from what an earlier one of the same node left. */
+  place: "pgherd:place",
 } as const;
 
 /** PostgreSQL login roles with a password in Parameter Store. `postgres` has none: it logs in on the local socket only. */
@@ -56,9 +58,17 @@ export function securityGroupName(environment: string, clusterId: string): strin
   return `pgherd-${environment}-${clusterId}`;
 }
 
-/** EC2 client token (at most 64 characters). `attempt` changes where EC2 wants another token, such as another zone. */
-export function clientToken(kind: "eni" | "vol" | "ins", nodeId: string, attempt = 0): string {
-  return `pgherd-${kind}-${nodeId}-${attempt}`;
+/**
+ * EC2 client token (at most 64 characters). `attempt` changes where EC2 wants another token, such as another zone;
+ * `generation` with each thing that takes the place of one of before.
+ */
+export function clientToken(
+  kind: "eni" | "vol" | "ins",
+  nodeId: string,
+  attempt = 0,
+  generation: string | null = null,
+): string {
+  return `pgherd-${kind}-${nodeId}${generation === null ? "" : `-${generation}`}-${attempt}`;
 }
 
 /** Patroni's scope of one shard. */

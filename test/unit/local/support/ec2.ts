@@ -54,6 +54,8 @@ export async function startEc2(documents = new Documents(":memory:"), driver = n
     ...{ ec2, driver, documents, client, world, behind, vpcId, defaultSecurityGroupId, subnets },
     launchTemplateId,
     recorder: endpoints.recorder,
+    faults: endpoints.faults,
+    operator: endpoints.operator,
     close: async () => {
       client.destroy();
       ec2.close();
