@@ -22,7 +22,7 @@ async function busy(lab: Lab): Promise<string> {
   await lab.driver.boot(machine);
   await redirectMetadata({ bridge: lab.bridge, cidr: lab.cidr }, 4_999);
   const device = "/dev/nvme1n1";
-  await lab.shell(machine, `mkfs.ext4 -q ${device} && mkdir /data && mount ${device} /data`);
+  await lab.shell(machine, `mkfs.xfs -q ${device} && mkdir /data && mount ${device} /data`);
   return machine.instanceId;
 }
 

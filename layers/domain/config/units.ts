@@ -83,7 +83,6 @@ After=${volumeUnit}
 [Mount]
 What=${volumeDevice(volumeId)}
 Where=${nodePaths.data}
-Type=ext4
 Options=noatime,nodev,nosuid
 
 ${install}`;

@@ -13,6 +13,7 @@ import { ensureAccount } from "../accounts.ts";
 import type { VerbFunction } from "../context.ts";
 import { Deadline } from "../deadline.ts";
 import { NodeFailure } from "../failure.ts";
+import { ensureFileSystem } from "../file-system.ts";
 import { ensureDirectory, ensureFile, readIfPresent, root } from "../files.ts";
 import { run } from "../process.ts";
 import { enable, reloadUnits, startAndWait } from "../systemd.ts";
@@ -20,32 +21,9 @@ import { isBlockDevice } from "../volume.ts";
 
 /** EC2 shows a volume to its instance within seconds of attaching it. */
 const volumeDeadlineMs = 60_000;
-/** Writing the structures of a file system of 16 TiB. */
-const formatTimeoutMs = 300_000;
-/** One inode for so many bytes: PostgreSQL has few, large files. */
-const bytesPerInode = 65_536;
-/** blkid: nothing known is on the device. */
-const blank = 2;
-
 async function isMounted(): Promise<boolean> {
   const mounts = await readFile("/proc/self/mounts", "utf8");
   return mounts.split("\n").some((line) => line.split(" ")[1] === nodePaths.data);
-}
-
-/** A device with anything on it is never formatted. */
-async function ensureFileSystem(device: string): Promise<void> {
-  const found = await run("blkid", ["--probe", "--output", "export", device], { answers: [blank] });
-  if (found.code === blank) {
-    const features = ["-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", "-m", "1"];
-    await run("mkfs.ext4", ["-q", ...features, "-i", String(bytesPerInode), "-L", "pgherd-data", device], {
-      timeoutMs: formatTimeoutMs,
-    });
-  } else if (!found.stdout.split("\n").includes("TYPE=ext4")) {
-    const kind = /^(?:PT)?TYPE=(.*)$/m.exec(found.stdout)?.[1] ?? "something unknown";
-    throw new NodeFailure(`the volume is neither blank nor pgherd's: it holds ${kind}`, {
-      code: "volume-in-use",
-    });
-  }
 }
 
 async function mountVolume(volumeId: string): Promise<void> {
