@@ -1,8 +1,9 @@
 import { step, type Workflow, workflowHandler } from "@pgherd/layers/runtime/workflow";
 import { type CreateDeadlines, createDeadlines } from "./create-cluster/deadlines.ts";
 import { type ClusterScope, readCluster } from "./create-cluster/records.ts";
-import { configureWith } from "./create-cluster/software.ts";
+import { orderOf } from "./create-cluster/software.ts";
 import { sayStatus } from "./maintenance-mode.ts";
+import { configureWith } from "./node-configuration.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 import { runningNodes, runOn } from "./shards.ts";
 
@@ -16,7 +17,7 @@ async function certificates(scope: ClusterScope, deadlines: CreateDeadlines): Pr
   for (const node of running) {
     const input = { clusterId: scope.clusterId, nodeId: node.id };
     const { certificateRequest } = await runOn(scope, node, "renew-key", "key", renewSeconds, input);
-    await configureWith(scope, node.id, certificateRequest, deadlines);
+    await configureWith(scope, certificateRequest, await orderOf(scope, node.id, deadlines));
   }
   return running.length === 1 ? "1 node" : `${running.length} nodes`;
 }

@@ -19,7 +19,7 @@ export function startClusterWorkflow(deadlines: CreateDeadlines = createDeadline
     chapters: [
       eachNode("instances", (scope, node) => machines.instance(scope, node, deadlines)),
       eachNode("agents", (scope, node) => software.agent(scope, node, deadlines)),
-      eachNode("configure", (scope, node) => software.configure(scope, node, deadlines)),
+      eachNode("configure", (scope, node) => software.configure(scope, node, deadlines, "existing")),
       step("members", (scope) => software.members(scope, deadlines)),
     ],
     statusAt: (ending) =>

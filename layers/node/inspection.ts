@@ -77,9 +77,8 @@ export async function inspectSelf(client: PeerClient | null, intent: NodeIntent)
     changedSince(),
   ]);
   const dynamic = patroni.drift.slice(0, dynamicDriftMax).map((setting) => `${dynamicPrefix}${setting}`);
-  const revision: unknown = "revision" in intent ? intent.revision : null;
   return {
-    revision: typeof revision === "string" ? revision : null,
+    revision: intent.revision ?? null,
     services: Object.fromEntries([...states].map(([unit, { state }]) => [unit, state])),
     disk: space,
     wal,

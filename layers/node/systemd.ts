@@ -38,6 +38,12 @@ export async function startAndWait(unit: string): Promise<void> {
   await systemctl("start", unit);
 }
 
+/** Stops the unit, also after the next boot. */
+export async function disable(unit: string): Promise<void> {
+  await rm(`${nodePaths.units}/multi-user.target.wants/${unit}`, { force: true });
+  await systemctl("stop", unit);
+}
+
 export async function start(units: readonly string[]): Promise<void> {
   if (units.length > 0) await systemctl("start", "--no-block", ...units);
 }

@@ -3,3 +3,4 @@ export * from "./environment.ts";
 export * from "./ids.ts";
 export * from "./log.ts";
 export * from "./observer.ts";
+export * from "./revision.ts";

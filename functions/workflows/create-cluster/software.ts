@@ -1,14 +1,20 @@
 import {
-  authorityKeyParameter,
   type ClusterNode,
+  nodeRole,
+  nodeSize,
   proxyNodes,
   synchronousStandbys,
   validLogins,
 } from "@pgherd/layers/domain";
+<<<<<<< HEAD
 import type { Peer } from "@pgherd/layers/domain/node";
 import { CommandError, type CommandTarget } from "@pgherd/layers/ports";
 import { newId } from "@pgherd/layers/runtime";
 import { signNodeCertificate } from "@pgherd/layers/runtime/secrets";
+=======
+import type { CommandTarget } from "@pgherd/layers/ports";
+import { type ConfigurationOrder, configureNode } from "../node-configuration.ts";
+>>>>>>> a708be3 (Converge: looks at records, EC2 and nodes, plans one change, carries it out; etcd's members change one at a time, what PostgreSQL refuses goes back)
 import type { CreateDeadlines } from "./deadlines.ts";
 import { type ClusterScope, known, readCluster, readNode } from "./records.ts";
 
@@ -21,52 +27,25 @@ export async function agent(scope: ClusterScope, nodeId: string, deadlines: Crea
   await scope.ports.commands.awaitOnline(instanceId, deadlines.agentSeconds);
 }
 
-/** The node makes its key and asks for a certificate; what it then configures names all of its peers. */
 export async function configure(
   scope: ClusterScope,
   nodeId: string,
   deadlines: CreateDeadlines,
+  dcsState: "new" | "existing" = "new",
 ): Promise<void> {
-  const { cluster, node } = await readNode(scope, nodeId);
-  const address = known(node.address, "address", nodeId);
-  const prepareTarget = target(scope, node, "prepare", deadlines.prepareSeconds);
-  const prepared = await scope.ports.commands.run(prepareTarget, "prepare", {
-    clusterId: cluster.id,
-    nodeId,
-    volumeId: known(node.volumeId, "volume", nodeId),
-    address,
-  });
-  await configureWith(scope, nodeId, prepared.certificateRequest, deadlines);
+  await configureNode(scope, { ...(await orderOf(scope, nodeId, deadlines)), dcsState });
 }
 
-/** Signs what the node asks for and configures it with that. */
-export async function configureWith(
+/** A node as it is to be configured on the machine that the spec gives it. */
+export async function orderOf(
   scope: ClusterScope,
   nodeId: string,
-  certificateRequest: string,
   deadlines: CreateDeadlines,
-): Promise<void> {
+): Promise<ConfigurationOrder> {
   const { cluster, node } = await readNode(scope, nodeId);
-  const { commands, region, secrets, settings, store } = scope.ports;
-  const certificate = known(await store.getAuthorityCertificate(cluster.id), "CA certificate", nodeId);
-  const privateKey = await secrets.read(authorityKeyParameter(settings.environment, cluster.id));
-  const nodeCertificate = await signNodeCertificate(
-    { certificate, privateKey },
-    certificateRequest,
-    { nodeId, addresses: cluster.nodes.map((one) => known(one.address, "address", one.id)) },
-    new Date(),
-  );
-  await commands.run(target(scope, node, "configure", deadlines.configureSeconds), "configure", {
-    environment: settings.environment,
-    region,
-    clusterId: cluster.id,
-    nodeId,
-    spec: cluster.spec,
-    peers: cluster.nodes.map(peerOf),
-    logins: validLogins(cluster),
-    authorityCertificate: certificate,
-    nodeCertificate,
-  });
+  const { instanceType } = nodeSize(cluster.spec, nodeRole(node));
+  const { configureSeconds, prepareSeconds } = deadlines;
+  return { nodeId, instanceType, dcsState: "existing", step: "configure", prepareSeconds, configureSeconds };
 }
 
 /** Says who leads: the next step goes there. */
@@ -156,14 +135,4 @@ function target(
 ): CommandTarget {
   const instanceId = known(node.instanceId, "instance", node.id);
   return { instanceId, operationId: scope.operationId, step, deadlineSeconds };
-}
-
-function peerOf(node: ClusterNode): Peer {
-  return {
-    nodeId: node.id,
-    address: known(node.address, "address", node.id),
-    zone: node.zone,
-    shard: node.shard,
-    services: node.services,
-  };
 }

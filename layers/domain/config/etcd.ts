@@ -14,6 +14,14 @@ const compactionHours = 1;
 /** Entries between two snapshots: Patroni's few writes must not keep the whole history in memory. */
 const snapshotCount = 10_000;
 
+/** The part of the file that counts for a member that has its data: the rest founds or joins, once. */
+export function lastingEtcd(file: string): string {
+  return file
+    .split("\n")
+    .filter((line) => !line.startsWith("initial-"))
+    .join("\n");
+}
+
 export function dcsPeers(peers: readonly Peer[]): readonly Peer[] {
   return peers.filter((peer) => peer.services.includes("etcd"));
 }
@@ -23,7 +31,7 @@ function url(address: string, port: number): string {
 }
 
 /** etcd of one node. The members that the cluster begins with are named here; later changes are etcd's own. */
-export function renderEtcd(intent: Pick<NodeIntent, "clusterId" | "peers">, self: Peer): string {
+export function renderEtcd(intent: Pick<NodeIntent, "clusterId" | "peers" | "dcsState">, self: Peer): string {
   const tls = tlsFiles("etcd");
   const transport = {
     "cert-file": tls.certificate,
@@ -44,7 +52,7 @@ export function renderEtcd(intent: Pick<NodeIntent, "clusterId" | "peers">, self
       .map((member) => `${memberName(member.nodeId)}=${url(member.address, nodePorts.etcdPeer)}`)
       .join(","),
     "initial-cluster-token": intent.clusterId,
-    "initial-cluster-state": "new",
+    "initial-cluster-state": intent.dcsState,
     "client-transport-security": transport,
     "peer-transport-security": transport,
     "heartbeat-interval": heartbeatMs,

@@ -47,6 +47,10 @@ export const nodeIntentSchema = z.strictObject({
   /** One certificate, or several while the cluster changes from one authority to another. */
   authorityCertificate: pemCertificatesSchema,
   nodeCertificate: pemCertificateSchema,
+  /** Tells this configuration from others; certificates do not count. */
+  revision: z.string().optional(),
+  /** Whether an etcd that starts for the first time founds the DCS or joins one. */
+  dcsState: z.enum(["new", "existing"]).default("new"),
 });
 export type NodeIntent = z.infer<typeof nodeIntentSchema>;
 

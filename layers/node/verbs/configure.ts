@@ -2,16 +2,18 @@ import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
-import { nodePaths } from "../../domain/config/index.ts";
+import { lastingEtcd, nodePaths } from "../../domain/config/index.ts";
 import type { NodeIntent, Peer } from "../../domain/node/protocol.ts";
 import type { VerbFunction } from "../context.ts";
 import { awaitDcs } from "../dcs.ts";
+import { Deadline } from "../deadline.ts";
 import { NodeFailure } from "../failure.ts";
 import { ensureDirectory, ensureFile, type FileIntent, readIfPresent, root } from "../files.ts";
 import { type ServiceFiles, serviceFiles } from "../node-files.ts";
 import { type NodePasswords, readNodePasswords } from "../passwords.ts";
+import { drainPooler } from "../pooler.ts";
 import { runSql } from "../psql.ts";
-import { active, enable, ensureLink, reload, reloadUnits, restart, start } from "../systemd.ts";
+import { active, disable, enable, ensureLink, reload, reloadUnits, restart, start } from "../systemd.ts";
 import { rememberWritten } from "../written-files.ts";
 
 /** What each running service was started or reloaded with: a configure that died half way is finished by the next. */
@@ -91,7 +93,23 @@ async function readApplied(): Promise<Record<string, string>> {
 
 /** etcd reads its certificates again by itself and its file only at its start; the others reload both. */
 function applicable(service: ServiceFiles): readonly FileIntent[] {
-  return service.unit === "etcd.service" ? service.configuration : [...service.tls, ...service.configuration];
+  if (service.unit !== "etcd.service") return [...service.tls, ...service.configuration];
+  return service.configuration.map((file) => ({ ...file, content: lastingEtcd(file.content) }));
+}
+
+/** A pooler that is not finished with its clients by then cuts them off. */
+const drainMsMax = 30_000;
+const proxies = { pgbouncer: "pgbouncer.service", haproxy: "haproxy.service" } as const;
+
+/** Proxies that ran here and should not any more: clients leave the pooler between two transactions. */
+async function standDown(self: Peer): Promise<void> {
+  const { pgbouncer, haproxy } = proxies;
+  const running = await active([pgbouncer, haproxy]);
+  if (!self.services.includes("pgbouncer") && running.has(pgbouncer)) {
+    await drainPooler(new Deadline(drainMsMax));
+    await disable(pgbouncer);
+  }
+  if (!self.services.includes("haproxy") && running.has(haproxy)) await disable(haproxy);
 }
 
 /** A changed unit file counts from the service's next start: no connection is dropped for it. */
@@ -146,6 +164,7 @@ export async function applyIntent(
   await keepKey(key);
   await enable(services.map((service) => service.unit));
   if (units) await reloadUnits();
+  await standDown(self);
   await bringUp(intent, self, services);
   return { changed };
 }

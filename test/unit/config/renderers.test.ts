@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   dynamicConfiguration,
+  lastingEtcd,
   poolSize,
   renderEtcd,
   renderEtcdUnit,
@@ -39,6 +40,14 @@ describe("etcd", () => {
     for (const index of [0, 1, 2])
       expect(text).toContain(`${nodeIdOf(index)}=https://198.18.0.1${index}:2380`);
     expect(text).not.toContain(nodeIdOf(3));
+  });
+
+  test("that joins is the same for a member that has its data as one that founded", () => {
+    const founded = renderEtcd(intentOf(), self);
+    const joined = renderEtcd({ ...intentOf({ members: 5 }, peersOf(5, 5)), dcsState: "existing" }, self);
+    expect(joined).toContain("initial-cluster-state: existing");
+    expect(lastingEtcd(joined)).toBe(lastingEtcd(founded));
+    expect(lastingEtcd(founded)).toContain("data-dir:");
   });
 
   test("asks clients and peers for certificates", () => {

@@ -27,8 +27,8 @@ export function peersOf(count: number, dcs = 3): Peer[] {
 export function intentOf(
   body: Partial<CreateClusterBody> = {},
   peers: Peer[] = peersOf(3),
-): Pick<NodeIntent, "clusterId" | "spec" | "peers"> {
-  return { clusterId, spec: specOf(body), peers };
+): Pick<NodeIntent, "clusterId" | "spec" | "peers" | "dcsState"> {
+  return { clusterId, spec: specOf(body), peers, dcsState: "new" };
 }
 
 export function peerAt(peers: readonly Peer[], index: number): Peer {

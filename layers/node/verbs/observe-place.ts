@@ -1,0 +1,117 @@
+import { z } from "zod";
+import { nodePaths } from "../../domain/config/index.ts";
+import type { ObservedPlace } from "../../domain/node/membership-verbs.ts";
+import type { NodeIntent } from "../../domain/node/protocol.ts";
+import type { VerbFunction } from "../context.ts";
+import { listDcsMembers } from "../dcs-members.ts";
+import { NodeFailure } from "../failure.ts";
+import { readIfPresent } from "../files.ts";
+import { inspectSelf, selfOf } from "../inspection.ts";
+import { readOwnIntent } from "../own-intent.ts";
+import { observeMembers } from "../patroni.ts";
+import { PeerClient } from "../peer-client.ts";
+import { run } from "../process.ts";
+import { literal, runSql } from "../psql.ts";
+import { active } from "../systemd.ts";
+
+/** A file system spends some of its volume on itself. */
+const filledShareMin = 0.93;
+
+const blank: ObservedPlace = {
+  inspection: null,
+  isFilled: true,
+  dcs: null,
+  patroni: null,
+  isProgramStale: false,
+  extensions: null,
+};
+
+/** What a failure of one question means: there is no answer, and the others are still worth having. */
+async function orNull<T>(question: Promise<T>): Promise<T | null> {
+  try {
+    return await question;
+  } catch {
+    return null;
+  }
+}
+
+const sizeSchema = z.object({ blockdevices: z.array(z.object({ size: z.int() })).min(1) });
+const spaceSchema = z.object({
+  filesystems: z.array(z.object({ size: z.int(), source: z.string() })).min(1),
+});
+
+/** A volume that was grown is larger than its file system until that is grown, too. */
+async function isFilled(): Promise<boolean> {
+  const { stdout } = await run("findmnt", ["--json", "--bytes", "--output", "SIZE,SOURCE", nodePaths.data]);
+  const [mounted] = spaceSchema.parse(JSON.parse(stdout)).filesystems;
+  if (mounted === undefined) return true;
+  const device = await run("lsblk", ["--json", "--bytes", "--nodeps", "--output", "SIZE", mounted.source]);
+  const [volume] = sizeSchema.parse(JSON.parse(device.stdout)).blockdevices;
+  return volume === undefined || mounted.size >= volume.size * filledShareMin;
+}
+
+async function observePatroni(client: PeerClient, intent: NodeIntent): Promise<ObservedPlace["patroni"]> {
+  const { shard } = selfOf(intent);
+  const peers = intent.peers.filter((peer) => peer.shard === shard && peer.services.includes("postgres"));
+  const ownFirst = peers.toSorted(
+    (left, right) => Number(right.nodeId === intent.nodeId) - Number(left.nodeId === intent.nodeId),
+  );
+  for (const { address } of ownFirst) {
+    const members = await orNull(observeMembers(client, address));
+    if (members !== null) return { members };
+  }
+  return null;
+}
+
+/** Patroni that runs under the wrapper has left word; one that was started by itself has not. */
+async function isProgramStale(intent: NodeIntent): Promise<boolean> {
+  if (!selfOf(intent).services.includes("postgres")) return false;
+  if (!(await active(["patroni.service"])).has("patroni.service")) return false;
+  const isWrapped = (await readIfPresent(nodePaths.wrapperReport)) !== null;
+  return isWrapped !== intent.spec.failover.wrapper;
+}
+
+const extensionSchema = z.strictObject({
+  name: z.string(),
+  version: z.string(),
+  available: z.string().nullable(),
+});
+const extensionsSql = `SELECT pg_catalog.json_build_object('name', e.extname, 'version', e.extversion,
+  'available', a.default_version)
+FROM pg_catalog.pg_extension AS e LEFT JOIN pg_catalog.pg_available_extensions AS a ON a.name = e.extname
+ORDER BY e.extname;`;
+
+async function extensionsOf(database: string): Promise<ObservedPlace["extensions"]> {
+  const [there] = await runSql(
+    "postgres",
+    `SELECT pg_catalog.pg_is_in_recovery(), EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = ${literal(database)});`,
+  );
+  if (there !== "f|t") return null;
+  const rows = await runSql(database, extensionsSql);
+  return rows.map((row) => extensionSchema.parse(JSON.parse(row)));
+}
+
+export const observePlace: VerbFunction<"observe-place"> = async (input) => {
+  const intent = await ownIntent(input);
+  if (intent === null) return blank;
+  const hasPostgres = selfOf(intent).services.includes("postgres");
+  using client = await PeerClient.open();
+  const [inspection, filled, dcs, patroni, stale, extensions] = await Promise.all([
+    inspectSelf(hasPostgres ? client : null, intent),
+    isFilled(),
+    orNull(listDcsMembers(client, intent)),
+    observePatroni(client, intent),
+    isProgramStale(intent),
+    hasPostgres ? orNull(extensionsOf(input.database)) : null,
+  ]);
+  return { inspection, isFilled: filled, dcs, patroni, isProgramStale: stale, extensions };
+};
+
+async function ownIntent(input: { clusterId: string; nodeId: string }): Promise<NodeIntent | null> {
+  try {
+    return await readOwnIntent(input);
+  } catch (error) {
+    if (error instanceof NodeFailure && error.code === "not-configured") return null;
+    throw error;
+  }
+}
