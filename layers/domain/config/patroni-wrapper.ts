@@ -21,7 +21,9 @@ KNOWN_VERSIONS = ('4.0.7',)
 REPORT = '/run/patroni/wrapper'
 
 STOP_POLLING_SECONDS = 0.05
-CATCH_UP_SECONDS = 0.05
+CATCH_UP_SECONDS = 0.01
+# Standbys are asked again for so long whether they have the shutdown checkpoint.
+CAUGHT_UP_WITHIN_SECONDS = 1
 MEMBER_STATUS_SECONDS = 0.5
 TTL_MIN = 7
 RETRY_TIMEOUT_MIN = 2
@@ -31,7 +33,7 @@ WAKE_UP_SECONDS = 0.1
 LOOK_FOR_POSTMASTER_SECONDS = 0.2
 # Who holds the poolers during a planned change listens here.
 CONDUCTOR = '/run/pgherd/step-down.sock'
-CONDUCTOR_SECONDS = 3
+CONDUCTOR_SECONDS = 10
 
 
 class Unknown(Exception):
@@ -102,17 +104,16 @@ class PostmasterWatch(threading.Thread):
                 time.sleep(WAKE_UP_SECONDS)
 
 
-def objection():
-    """Asks the conductor, where there is one, before a planned step down; None if it may happen now, or why not."""
+def ask_conductor():
+    """Asks who holds the poolers before a planned step down: its answer, or None where nobody listens."""
     try:
         with socket.socket(socket.AF_UNIX) as conductor:
             conductor.settimeout(CONDUCTOR_SECONDS)
             conductor.connect(CONDUCTOR)
             conductor.sendall(b'step down\\n')
-            answer = conductor.recv(4096).decode().strip()
+            return conductor.recv(4096).decode().strip() or None
     except (OSError, ValueError):
         return None
-    return answer[2:].strip() if answer.startswith('no') else None
 
 
 def plan():
@@ -142,14 +143,35 @@ def plan():
     reads(on_shutdown, 'sleep', 'is_failover_possible', 'release_leader_key_voluntarily')
     new_demote = with_nested(demote, on_shutdown, with_constant(on_shutdown, 1, CATCH_UP_SECONDS))
 
+    # Patroni asks the standbys once and, if none has everything yet, waits until PostgreSQL has ended.
+    original_possible = ha.Ha.is_failover_possible
+    require('cluster_lsn' in original_possible.__code__.co_varnames, 'is_failover_possible knows no cluster_lsn')
+
+    def is_failover_possible(self, *args, **kwargs):
+        possible = original_possible(self, *args, **kwargs)
+        end = time.monotonic() + CAUGHT_UP_WITHIN_SECONDS
+        while kwargs.get('cluster_lsn') and not possible and time.monotonic() < end:
+            time.sleep(CATCH_UP_SECONDS)
+            possible = original_possible(self, *args, **kwargs)
+        return possible
+
     original_demote = ha.Ha.demote
     reads(demote, 'stop', 'release_leader_key_voluntarily')
+    reads(postgresql.Postgresql._do_stop.__code__, 'checkpoint', 'signal_stop')
     reads(ha.Ha.process_manual_failover_from_leader.__code__, 'try_run_async', 'demote', 'manual_failover')
 
     def demote_when_clients_wait(self, mode):
-        reason = objection() if mode == 'graceful' else None
-        if reason is None:
+        answer = ask_conductor() if mode == 'graceful' else None
+        if answer is None:
             return original_demote(self, mode)
+        reason = answer[2:].strip() if answer.startswith('no') else None
+        if reason is None:
+            # The conductor has just had one made; PostgreSQL makes another when it shuts down.
+            self.state_handler.checkpoint = lambda *args, **kwargs: None
+            try:
+                return original_demote(self, mode)
+            finally:
+                del self.state_handler.checkpoint
         ha.logger.warning('Not stepping down: %s', reason)
         self.dcs.manual_failover('', '')
         return None
@@ -177,6 +199,7 @@ def plan():
         postgresql.STOP_POLLING_INTERVAL = STOP_POLLING_SECONDS
         original_demote.__code__ = new_demote
         ha.Ha.demote = demote_when_clients_wait
+        ha.Ha.is_failover_possible = is_failover_possible
         ha.Ha.fetch_node_status.__code__ = new_status
         config.Config._validate_and_adjust_timeouts.__code__ = new_adjust
         ha.Ha.__init__ = init

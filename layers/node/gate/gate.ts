@@ -16,6 +16,15 @@ const listeningDescriptor = 3;
 /** Between two role changes it is started again; during one it never has to be. */
 const idleMs = 10_000;
 
+/** A proxy that is away, or another one's, finds the leader by itself a little later. */
+async function point(leader: string, members: readonly string[]): Promise<void> {
+  try {
+    await pointProxyAt(leader, members);
+  } catch (error) {
+    complain(error);
+  }
+}
+
 async function obey(hold: Hold, word: GateWord): Promise<GateAnswer> {
   switch (word.say) {
     case "ready":
@@ -28,10 +37,8 @@ async function obey(hold: Hold, word: GateWord): Promise<GateAnswer> {
     case "renew":
       await hold.renew(word.leaseMs);
       return { ok: true, pooler: true, idle: false, heldMs: hold.heldMs };
-    case "point":
-      await pointProxyAt(word.leader, word.members);
-      return { ok: true, pooler: true, idle: false, heldMs: hold.heldMs };
     case "release":
+      if (word.towards !== null) await point(word.towards.leader, word.towards.members);
       return { ok: true, pooler: true, idle: false, heldMs: await hold.release() };
   }
 }

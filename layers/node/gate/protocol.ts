@@ -12,10 +12,11 @@ export const gateWordSchema = z.discriminatedUnion("say", [
   z.strictObject({ say: z.literal("hold"), waitMs: z.int().min(0), leaseMs: z.int().min(1) }),
   /** The conductor lives: the hold lasts another `leaseMs`. */
   z.strictObject({ say: z.literal("renew"), leaseMs: z.int().min(1) }),
-  /** The node's proxy takes `leader` for the one that writes, from now on. */
-  z.strictObject({ say: z.literal("point"), leader: nodeIdSchema, members: z.array(nodeIdSchema) }),
-  /** Transactions go on. */
-  z.strictObject({ say: z.literal("release") }),
+  /** Transactions go on. With a leader, the node's proxy takes it for the one that writes from now on. */
+  z.strictObject({
+    say: z.literal("release"),
+    towards: z.strictObject({ leader: nodeIdSchema, members: z.array(nodeIdSchema) }).nullable(),
+  }),
 ]);
 export type GateWord = z.infer<typeof gateWordSchema>;
 

@@ -3,6 +3,7 @@ import type { NodeCommands, Peer } from "../../domain/node/protocol.ts";
 import type { Deadline } from "../deadline.ts";
 import { NodeFailure } from "../failure.ts";
 import type { Gates } from "../gate/gates.ts";
+import type { GateWord } from "../gate/protocol.ts";
 import type { PatroniReply } from "../peer-client.ts";
 import type { PromotionWatch } from "./monitor.ts";
 import type { StepDown } from "./step-down.ts";
@@ -16,6 +17,8 @@ const transactionWaitMs = 1_000;
 const sessionWaitMs = 100;
 /** Patroni has accepted the request and has not asked whether it may step down: it will not ask any more. */
 const askedWithinMs = 10_000;
+/** Patroni waits for ten seconds in all (patroni-wrapper.ts); then it would step down while nobody is held. */
+const checkpointMsMax = 5_000;
 /** PostgreSQL is long down by then, so clients would wait in their pooler anyway. */
 const holdMsMax = 10_000;
 
@@ -25,6 +28,8 @@ export interface RoleChangeParts {
   /** Null where Patroni does not ask: clients are held from before the request. */
   readonly stepDown: StepDown | null;
   readonly requestChange: () => Promise<PatroniReply>;
+  /** Has the leader write what it would otherwise write while clients wait. */
+  readonly checkpoint: () => Promise<void>;
   readonly sessions: boolean;
   readonly force: boolean;
   readonly to: string;
@@ -55,6 +60,7 @@ export class Conductor {
   readonly #parts: RoleChangeParts;
   readonly #unpaused: Set<string>;
   #held = false;
+  #pauseMs: number | null = null;
 
   constructor(parts: RoleChangeParts) {
     this.#parts = parts;
@@ -62,23 +68,19 @@ export class Conductor {
   }
 
   async conduct(): Promise<RoleChanged> {
+    const { to, members } = this.#parts;
     try {
       await this.#changeLeader();
-      await this.#parts.gates.tell({
-        say: "point",
-        leader: this.#parts.to,
-        members: this.#parts.members.map(({ nodeId }) => nodeId),
-      });
     } catch (error) {
-      await this.#release();
+      await this.#release(null);
       throw error;
     }
-    const pauseMs = await this.#release();
+    const pauseMs = await this.#release({ leader: to, members: members.map(({ nodeId }) => nodeId) });
     return { pauseMs, unpaused: [...this.#unpaused] };
   }
 
   async #changeLeader(): Promise<void> {
-    const { stepDown, requestChange } = this.#parts;
+    const { stepDown, requestChange, checkpoint } = this.#parts;
     if (stepDown === null) {
       const objection = await this.#hold();
       if (objection !== null) throw new NodeFailure(objection, { code: "transactions-in-the-way" });
@@ -89,6 +91,7 @@ export class Conductor {
     const silent = () =>
       new NodeFailure("Patroni took the request and did not step down", { code: "role-not-changed" });
     await Promise.race([stepDown.asked(), refused, after(askedWithinMs, silent)]);
+    await Promise.race([checkpoint(), sleep(checkpointMsMax, undefined, { ref: false })]);
     const objection = await this.#hold();
     await stepDown.answer(objection);
     if (objection !== null) throw new NodeFailure(objection, { code: "transactions-in-the-way" });
@@ -117,7 +120,7 @@ export class Conductor {
     const renewal = setInterval(() => void gates.tell({ say: "renew", leaseMs }), renewMs);
     const letGo = setTimeout(() => {
       clearInterval(renewal);
-      void this.#release();
+      void this.#release(null);
     }, holdMsMax);
     const late = () => new NodeFailure(`${to} was not promoted in time`, { code: "role-not-changed" });
     try {
@@ -130,10 +133,14 @@ export class Conductor {
   }
 
   /** How long the pooler that was held longest was. */
-  async #release(): Promise<number | null> {
-    if (!this.#held) return null;
+  async #release(towards: Extract<GateWord, { say: "release" }>["towards"]): Promise<number | null> {
+    // Proxies are told even where nobody was held.
+    if (!this.#held && towards === null) return null;
+    const told = await this.#parts.gates.tell({ say: "release", towards });
+    if (this.#held) {
+      this.#pauseMs = told.reduce((longest, { answer }) => Math.max(longest, answer?.heldMs ?? 0), 0);
+    }
     this.#held = false;
-    const told = await this.#parts.gates.tell({ say: "release" });
-    return told.reduce((longest, { answer }) => Math.max(longest, answer?.heldMs ?? 0), 0);
+    return this.#pauseMs;
   }
 }

@@ -16,8 +16,8 @@ import { machineGoesDown } from "../systemd.ts";
 import { isWrapped } from "../wrapper-report.ts";
 
 const loopback = "127.0.0.1";
-/** The first writes what there is; the second what was written meanwhile, so that the last one has little to do. */
-const checkpointsAhead = 2;
+/** The first writes what there is; the second what was written meanwhile. A third follows when Patroni is ready. */
+const checkpointsBefore = 2;
 
 type Input = NodeCommands["change-role"]["input"];
 type Output = NodeCommands["change-role"]["output"];
@@ -44,8 +44,12 @@ function findPeer(peers: readonly Peer[], nodeId: string): Peer {
   return peer;
 }
 
-async function checkpointAhead(): Promise<void> {
-  for (let count = 0; count < checkpointsAhead; count += 1) await runSql("postgres", "CHECKPOINT;");
+async function checkpoint(): Promise<void> {
+  await runSql("postgres", "CHECKPOINT;");
+}
+
+async function checkpointsAhead(): Promise<void> {
+  for (let count = 0; count < checkpointsBefore; count += 1) await checkpoint();
 }
 
 async function change(
@@ -64,7 +68,7 @@ async function change(
   await using stepDown = leadsHere && (await isWrapped()) ? await StepDown.listen() : null;
   const [gates] = await Promise.all([
     gatesOf(intent, input.shard).then((peers) => Gates.open(peers)),
-    leadsHere ? checkpointAhead() : undefined,
+    leadsHere ? checkpointsAhead() : undefined,
   ]);
   using open = gates;
   await open.tell({ say: "ready" });
@@ -83,6 +87,7 @@ async function change(
         planned ? { leader: input.from, candidate: input.to } : { candidate: input.to },
         { username: "patroni", password: passwords.patroni },
       ),
+    checkpoint,
     sessions: intent.spec.pooler.mode === "session",
     force: input.force,
     to: input.to,
