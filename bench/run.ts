@@ -8,12 +8,14 @@ import { benchCreate } from "./create.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRecovery } from "./recovery.ts";
+import { benchSwitchover } from "./switchover.ts";
 
 /** `npm run bench [-- name …]`: measures in an environment of its own, prints one JSON line per figure, judges nothing. */
 const benches = {
   "cold-start": () => benchColdStart(),
   create: (_: Environment, api: Api) => benchCreate(api),
   latency: (_: Environment, api: Api) => benchLatency(api),
+  switchover: (environment: Environment, api: Api) => benchSwitchover(environment, api),
   recovery: (environment: Environment, api: Api) => benchRecovery(environment, api),
   memory: (environment: Environment, api: Api) => benchMemory(environment, api),
 };

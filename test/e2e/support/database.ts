@@ -61,6 +61,16 @@ export class Database implements AsyncDisposable {
     return this.psql(this.uri(endpoint, user), statement);
   }
 
+  /** What libpq's programs need to log in as any of the users and to verify the cluster. */
+  get clientEnvironment(): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      PGSSLROOTCERT: join(this.#directory, "ca.pem"),
+      PGPASSFILE: join(this.#directory, "passfile"),
+      PGCONNECT_TIMEOUT: connectTimeoutSeconds,
+    };
+  }
+
   uri(endpoint: EndpointName, user: string): string {
     return this.connection.endpoints[endpoint].uri.replace(/^postgresql:\/\/[^@]*@/, `postgresql://${user}@`);
   }
@@ -69,15 +79,7 @@ export class Database implements AsyncDisposable {
     const { stdout } = await run(
       "psql",
       ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement, uri],
-      {
-        env: {
-          ...process.env,
-          PGSSLROOTCERT: join(this.#directory, "ca.pem"),
-          PGPASSFILE: join(this.#directory, "passfile"),
-          PGCONNECT_TIMEOUT: connectTimeoutSeconds,
-        },
-        timeout: statementTimeoutMs,
-      },
+      { env: this.clientEnvironment, timeout: statementTimeoutMs },
     );
     return stdout.trim();
   }

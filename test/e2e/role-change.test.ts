@@ -1,0 +1,204 @@
+import { spawn } from "node:child_process";
+import type { Cluster, Operation } from "@pgherd/layers/domain";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Database } from "./support/database.ts";
+import { Load, longestWaitMs, prepareLoad } from "./support/load.ts";
+import { onMachine, processesAt } from "./support/machines.ts";
+import { waitFor } from "./support/wait.ts";
+import { api, environment } from "./support/world.ts";
+
+interface Topology {
+  readonly observedAt: string;
+  readonly shards: { leader: string | null; members: { nodeId: string; role: string; state: string }[] }[];
+}
+
+const wholeSeconds = 90;
+/** What was promised: however a role change dies, no pooler holds its clients for longer. */
+const heldSecondsMax = 5;
+/** Twice what a command on a busy machine needs to begin. */
+const beginSeconds = 30;
+
+describe("the leader moves, and clients of the poolers do not notice", () => {
+  let cluster: Cluster;
+  let database: Database;
+  let addresses: string[] = [];
+
+  beforeAll(async () => {
+    cluster = await api.createAvailable({ name: "mover", storage: { sizeGiB: 2 } });
+    database = await Database.of(environment, api, cluster.id);
+    addresses = cluster.nodes.flatMap(({ address }) => address ?? []);
+    await prepareLoad(database);
+  });
+
+  afterAll(async () => {
+    await database[Symbol.asyncDispose]();
+    await api.remove(cluster.id);
+  });
+
+  const topology = async (): Promise<Topology> =>
+    (await api.get<Topology>(`/v1/clusters/${cluster.id}/topology`)).body;
+
+  async function leader(): Promise<{ id: string; address: string }> {
+    const id = (await topology()).shards[0]?.leader;
+    const node = cluster.nodes.find((candidate) => candidate.id === id);
+    if (node?.address == null) throw new Error("there is no leader");
+    return { id: node.id, address: node.address };
+  }
+
+  async function whole(): Promise<void> {
+    const calledAt = Date.now();
+    await waitFor("three members are well", wholeSeconds, async () => {
+      const { observedAt, shards } = await topology();
+      const members = shards[0]?.members ?? [];
+      const well = members.filter(({ state }) => state === "running" || state === "streaming");
+      const synchronous = members.some(({ role }) => role === "sync-standby");
+      return well.length === 3 && synchronous && Date.parse(observedAt) > calledAt ? true : undefined;
+    });
+  }
+
+  async function startSwitchover(): Promise<Operation> {
+    const answer = await api.call<{ operation: Operation }>("POST", `/v1/clusters/${cluster.id}/switchover`, {
+      body: {},
+    });
+    expect(answer.status, JSON.stringify(answer.body)).toBe(202);
+    return answer.body.operation;
+  }
+
+  /** A pooler's clients get on: nobody holds them. */
+  const answers = (address: string): Promise<string> => {
+    const { port } = database.connection.endpoints.pooled;
+    return database.psql(
+      `host=${address} port=${port} dbname=app user=client sslmode=verify-full`,
+      "SELECT 1",
+    );
+  };
+
+  async function nobodyIsHeld(since: number): Promise<void> {
+    await Promise.all(addresses.map(answers));
+    expect((Date.now() - since) / 1000).toBeLessThan(heldSecondsMax);
+  }
+
+  /** A transaction through a pooler that lasts; a hold waits for it, so it can be met in the middle. */
+  function longTransaction(address: string, seconds: number): { ended: Promise<number | null> } {
+    const { port } = database.connection.endpoints.pooled;
+    const child = spawn(
+      "psql",
+      [
+        ...["-X", "-q", "-c", `SELECT pg_sleep(${seconds})`],
+        `host=${address} port=${port} dbname=app user=client sslmode=verify-full`,
+      ],
+      { env: database.clientEnvironment, stdio: "ignore" },
+    );
+    return { ended: new Promise((resolve) => child.once("close", resolve)) };
+  }
+
+  const pausedCount = async (address: string): Promise<number> => {
+    const journal = await onMachine(address, ["journalctl", "-u", "pgbouncer", "-o", "cat", "--no-pager"]);
+    return journal.split("PAUSE command issued").length - 1;
+  };
+
+  test.each(["simple", "prepared"] as const)(
+    "a switchover under load, %s protocol: no transaction fails, and the answer says how long clients waited",
+    async (protocol) => {
+      await whole();
+      await using load = await Load.start(database, { protocol, addresses });
+      const before = await leader();
+      const startedMs = Date.now();
+      const operation = await api.operationEnd((await startSwitchover()).id);
+      const endedMs = Date.now();
+      await whole();
+      const report = await load.end();
+
+      expect(operation.error).toBeUndefined();
+      expect(operation.state).toBe("succeeded");
+      expect((await leader()).id).not.toBe(before.id);
+      expect(report.complaints).toEqual([]);
+      expect(report.transactions.length).toBeGreaterThan(0);
+      const pauseMs = Number(operation.result?.["pauseMs"]);
+      expect(pauseMs).toBeGreaterThan(0);
+      // Nobody waited for less than the poolers held: the measure measures what it says.
+      expect(longestWaitMs(report, startedMs, endedMs)).toBeGreaterThan(0.5 * pauseMs);
+    },
+  );
+
+  test("a transaction that does not end is not broken: the leader stays, and everybody goes on", async () => {
+    await whole();
+    const before = await leader();
+    const long = longTransaction(before.address, 8);
+    const startedAt = Date.now();
+    const operation = await api.operationEnd((await startSwitchover()).id);
+    if (operation.state === "failed") {
+      expect(operation.error?.message).toMatch(/did not end within|transaction/);
+      expect((await leader()).id).toBe(before.id);
+    } else {
+      // The operation was patient until it had ended.
+      expect(Date.now() - startedAt).toBeGreaterThan(4_000);
+    }
+    expect(await long.ended).toBe(0);
+    await Promise.all(addresses.map(answers));
+  });
+
+  test("a conductor that is killed in the middle leaves no pooler held", async () => {
+    await whole();
+    const { address } = await leader();
+    const other = addresses.find((candidate) => candidate !== address) ?? "";
+    const long = longTransaction(other, 6);
+    const before = await pausedCount(other);
+    const operation = await startSwitchover();
+    await waitFor(
+      "poolers are held",
+      beginSeconds,
+      async () => ((await pausedCount(other)) > before ? true : undefined),
+      20,
+    );
+    const conductors = (await processesAt(address)).filter(({ argv }) => argv[1] === "/usr/lib/pgherd/run");
+    expect(conductors.length).toBeGreaterThan(0);
+    for (const { pid } of conductors) process.kill(pid, "SIGKILL");
+    await nobodyIsHeld(Date.now());
+    await long.ended;
+    await api.operationEnd(operation.id);
+    await whole();
+  });
+
+  test.each(["SIGKILL", "SIGSTOP"] as const)(
+    "a gate that gets %s in the middle leaves its pooler free",
+    async (signal) => {
+      await whole();
+      const { address } = await leader();
+      const other = addresses.find((candidate) => candidate !== address) ?? "";
+      const long = longTransaction(other, 6);
+      const before = await pausedCount(other);
+      const operation = await startSwitchover();
+      await waitFor(
+        "poolers are held",
+        beginSeconds,
+        async () => ((await pausedCount(other)) > before ? true : undefined),
+        20,
+      );
+      const gates = (await processesAt(other)).filter(({ argv }) => argv.at(-1) === "gate");
+      expect(gates).toHaveLength(1);
+      for (const { pid } of gates) process.kill(pid, signal);
+      await nobodyIsHeld(Date.now());
+      await long.ended;
+      await api.operationEnd(operation.id);
+      await whole();
+    },
+  );
+
+  test("a leader's machine that is shut down in order hands over first: clients of the other poolers see nothing", async () => {
+    await whole();
+    const { id, address } = await leader();
+    const others = addresses.filter((candidate) => candidate !== address);
+    await using load = await Load.start(database, { protocol: "simple", addresses: others });
+    await onMachine(address, ["systemctl", "reboot"]).catch(() => "the machine took the command with it");
+    await waitFor("another one leads", wholeSeconds, async () => {
+      const now = (await topology()).shards[0]?.leader;
+      return now !== null && now !== undefined && now !== id ? true : undefined;
+    });
+    await whole();
+    const report = await load.end();
+
+    expect(report.complaints).toEqual([]);
+    expect(report.transactions.length).toBeGreaterThan(0);
+  });
+});

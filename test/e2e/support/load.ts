@@ -1,0 +1,109 @@
+import { execFile, spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { promisify } from "node:util";
+import type { Database } from "./database.ts";
+
+const run = promisify(execFile);
+
+/** 100,000 accounts a unit. */
+const scale = 2;
+const clientsTotal = 8;
+const microsecondsPerMs = 1_000;
+
+export type Protocol = "simple" | "prepared";
+
+/** One transaction of one client, in milliseconds since 1970. */
+interface Transaction {
+  readonly beganMs: number;
+  readonly endedMs: number;
+}
+
+/** What clients saw. */
+export interface LoadReport {
+  readonly transactions: readonly Transaction[];
+  /** What clients were told that had an error: each of these ended one. */
+  readonly complaints: readonly string[];
+}
+
+/** The longest that any client waited for a transaction that lies in this time, or touches it. */
+export function longestWaitMs(report: LoadReport, fromMs: number, toMs: number): number {
+  return report.transactions
+    .filter(({ beganMs, endedMs }) => endedMs >= fromMs && beganMs <= toMs)
+    .reduce((longest, { beganMs, endedMs }) => Math.max(longest, endedMs - beganMs), 0);
+}
+
+/** pgbench's tables; `client` may write them. */
+export async function prepareLoad(database: Database): Promise<void> {
+  const uri = database.uri("readWrite", "admin");
+  await run("pgbench", ["-i", "-q", "-s", String(scale), uri], { env: database.clientEnvironment });
+}
+
+interface Program {
+  readonly kill: () => void;
+  readonly complaints: Promise<string>;
+}
+
+/** pgbench through the poolers of these nodes: eight clients in all, each staying with its pooler. */
+export class Load implements AsyncDisposable {
+  readonly #directory: string;
+  readonly #programs: readonly Program[];
+
+  private constructor(directory: string, programs: readonly Program[]) {
+    this.#directory = directory;
+    this.#programs = programs;
+  }
+
+  static async start(
+    database: Database,
+    options: { readonly protocol: Protocol; readonly addresses: readonly string[] },
+  ): Promise<Load> {
+    const directory = await mkdtemp(join(tmpdir(), "pgherd-load-"));
+    const { addresses, protocol } = options;
+    const programs = addresses.map((address, index) => {
+      const share = Math.floor((clientsTotal + addresses.length - 1 - index) / addresses.length);
+      const endpoint = database.connection.endpoints.pooled;
+      const target = `host=${address} port=${endpoint.port} dbname=${database.connection.database} user=client sslmode=verify-full`;
+      const child = spawn(
+        "pgbench",
+        [
+          ...["-n", "-N", "-M", protocol, "-c", String(share), "-j", "1", "-T", "3600"],
+          ...["-l", "--log-prefix", join(directory, `log-${index}`), target],
+        ],
+        { env: database.clientEnvironment, stdio: ["ignore", "ignore", "pipe"] },
+      );
+      return { kill: () => child.kill("SIGKILL"), complaints: text(child.stderr) };
+    });
+    return new Load(directory, programs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const program of this.#programs) program.kill();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Ends the load and says how it was. */
+  async end(): Promise<LoadReport> {
+    for (const program of this.#programs) program.kill();
+    const said = await Promise.all(this.#programs.map(({ complaints }) => complaints));
+    const complaints = said
+      .flatMap((lines) => lines.split("\n"))
+      .filter((line) => /error|aborted|FATAL/i.test(line));
+    const logs = (await readdir(this.#directory)).filter((name) => name.startsWith("log-"));
+    const contents = await Promise.all(logs.map((name) => readFile(join(this.#directory, name), "utf8")));
+    return {
+      transactions: contents.flatMap((content) => content.split("\n").flatMap(transactionOf)),
+      complaints,
+    };
+  }
+}
+
+/** pgbench's log: client, number, microseconds, script, second and microsecond of its end. The last line may be cut. */
+function transactionOf(line: string): Transaction[] {
+  const [, , microseconds, , second, microsecond] = line.split(" ").map(Number);
+  if (microseconds === undefined || second === undefined || microsecond === undefined) return [];
+  const endedMs = second * 1000 + microsecond / microsecondsPerMs;
+  return [{ beganMs: endedMs - microseconds / microsecondsPerMs, endedMs }];
+}
