@@ -3,7 +3,7 @@ import { nodePaths } from "../domain/config/index.ts";
 import { Deadline } from "./deadline.ts";
 import { NodeFailure } from "./failure.ts";
 import { run, runAs } from "./process.ts";
-import { active } from "./systemd.ts";
+import { active, machineGoesDown } from "./systemd.ts";
 
 const unit = "pgbouncer.service";
 /** PgBouncer ends within milliseconds of a signal that waits for nobody. */
@@ -47,6 +47,15 @@ async function isDown(): Promise<true | null> {
 }
 
 /**
+ * When the machine goes down, systemd has the pooler's stop waiting behind the handover already, so another one would
+ * wait for itself; the signal is the same.
+ */
+async function askToEnd(): Promise<void> {
+  if (await machineGoesDown()) await run("systemctl", ["kill", "--kill-whom=main", "--signal=SIGINT", unit]);
+  else await run("systemctl", ["stop", "--no-block", unit]);
+}
+
+/**
  * Stops the pooler so that no transaction of a client is broken: from now on it takes no connection, and those that it
  * has are closed between two transactions (PgBouncer's answer to SIGINT, which the unit stops it with). What has not
  * ended at the deadline is cut.
@@ -56,7 +65,7 @@ export async function drainPooler(deadline: Deadline): Promise<Drained> {
   if (!running.has(unit)) return { closed: 0, cut: 0 };
   let clients = await countClients();
   const closed = clients.all;
-  await run("systemctl", ["stop", "--no-block", unit]);
+  await askToEnd();
   try {
     await deadline.until(isDown, late);
     return { closed, cut: 0 };
