@@ -30,6 +30,8 @@ export interface RoleChangeParts {
   readonly requestChange: () => Promise<PatroniReply>;
   /** Has the leader write what it would otherwise write while clients wait. */
   readonly checkpoint: () => Promise<void>;
+  /** A leader is there whose clients are worth holding; without one they wait in their poolers by themselves. */
+  readonly holds: boolean;
   readonly sessions: boolean;
   readonly force: boolean;
   readonly to: string;
@@ -82,7 +84,7 @@ export class Conductor {
   async #changeLeader(): Promise<void> {
     const { stepDown, requestChange, checkpoint } = this.#parts;
     if (stepDown === null) {
-      const objection = await this.#hold();
+      const objection = this.#parts.holds ? await this.#hold() : null;
       if (objection !== null) throw new NodeFailure(objection, { code: "transactions-in-the-way" });
       await this.#promoted(refusal(requestChange()));
       return;

@@ -88,6 +88,7 @@ async function change(
         { username: "patroni", password: passwords.patroni },
       ),
     checkpoint,
+    holds: input.from !== null,
     sessions: intent.spec.pooler.mode === "session",
     force: input.force,
     to: input.to,
