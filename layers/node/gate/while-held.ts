@@ -39,17 +39,15 @@ export async function whileHeld(
       );
     }
     await act();
-    const members = peers.filter(({ services }) => services.includes("postgres"));
-    await gates.tell({
-      say: "point",
-      leader: intent.nodeId,
-      members: members.map(({ nodeId }) => nodeId),
-    });
   } finally {
     clearInterval(renewal);
     clearTimeout(end);
   }
-  const released = await gates.tell({ say: "release" });
+  const members = peers.filter(({ services }) => services.includes("postgres"));
+  const released = await gates.tell({
+    say: "release",
+    towards: { leader: intent.nodeId, members: members.map(({ nodeId }) => nodeId) },
+  });
   const longest = Math.max(0, ...released.map(({ answer }) => answer?.heldMs ?? 0));
   return longest === 0 ? null : longest;
 }
