@@ -6,15 +6,9 @@ import {
   synchronousStandbys,
   validLogins,
 } from "@pgherd/layers/domain";
-<<<<<<< HEAD
-import type { Peer } from "@pgherd/layers/domain/node";
 import { CommandError, type CommandTarget } from "@pgherd/layers/ports";
 import { newId } from "@pgherd/layers/runtime";
-import { signNodeCertificate } from "@pgherd/layers/runtime/secrets";
-=======
-import type { CommandTarget } from "@pgherd/layers/ports";
 import { type ConfigurationOrder, configureNode } from "../node-configuration.ts";
->>>>>>> a708be3 (Converge: looks at records, EC2 and nodes, plans one change, carries it out; etcd's members change one at a time, what PostgreSQL refuses goes back)
 import type { CreateDeadlines } from "./deadlines.ts";
 import { type ClusterScope, known, readCluster, readNode } from "./records.ts";
 
