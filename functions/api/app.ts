@@ -7,11 +7,15 @@ import { failoverCluster } from "./clusters/failover.ts";
 import { getCluster } from "./clusters/get.ts";
 import { listClusters } from "./clusters/list.ts";
 import { getLogs } from "./clusters/logs.ts";
+import { patchCluster } from "./clusters/patch.ts";
 import { pauseCluster } from "./clusters/pause.ts";
+import { recoverCluster } from "./clusters/recover.ts";
 import { reinitializeNode } from "./clusters/reinitialize.ts";
+import { replaceNode } from "./clusters/replace.ts";
 import { restartCluster } from "./clusters/restart.ts";
 import { resumeCluster } from "./clusters/resume.ts";
 import { rotateCluster } from "./clusters/rotate.ts";
+import { scaleCluster } from "./clusters/scale.ts";
 import { startCluster } from "./clusters/start.ts";
 import { stopCluster } from "./clusters/stop.ts";
 import { switchoverCluster } from "./clusters/switchover.ts";
@@ -29,7 +33,11 @@ export function createApi(context: ApiContext): HttpApp {
     createCluster,
     listClusters,
     getCluster,
+    patchCluster,
     deleteCluster,
+    scaleCluster,
+    replaceNode,
+    recoverCluster,
     getTopology,
     switchoverCluster,
     failoverCluster,

@@ -28,3 +28,8 @@ export const restartRequestSchema = z.strictObject({
 });
 
 export const reinitializeRequestSchema = z.strictObject({ nodeId: nodeIdSchema });
+
+export const recoverRequestSchema = z.strictObject({
+  /** The node that etcd starts anew from; null: of those that answer, the one that has the most. */
+  survivor: nodeIdSchema.nullable(),
+});

@@ -123,5 +123,7 @@ function knownFields(schema: z.ZodType, path: readonly PropertyKey[]): string[] 
 }
 
 function unwrap(schema: unknown): unknown {
-  return schema instanceof z.ZodOptional ? unwrap(schema.unwrap()) : schema;
+  return schema instanceof z.ZodOptional || schema instanceof z.ZodNullable
+    ? unwrap(schema.unwrap())
+    : schema;
 }

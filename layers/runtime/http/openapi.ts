@@ -114,8 +114,9 @@ function pathOf(definition: RouteDefinition): RouteConfig {
 }
 
 function bodyOf(definition: RouteDefinition) {
-  const { body: schema, example } = definition;
-  const content = { "application/json": { schema, ...(example === undefined ? {} : { example }) } };
+  const { body: schema, bodyTypes = ["application/json"], example } = definition;
+  const one = { schema, ...(example === undefined ? {} : { example }) };
+  const content = Object.fromEntries(bodyTypes.map((type) => [type, one]));
   return { required: true, content };
 }
 

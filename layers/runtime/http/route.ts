@@ -27,7 +27,7 @@ export interface RouteDefinition<
   Q extends z.ZodObject = z.ZodObject,
   B extends z.ZodType = z.ZodType,
 > {
-  readonly method: "get" | "post" | "delete";
+  readonly method: "get" | "post" | "patch" | "delete";
   /** OpenAPI's notation: `/v1/clusters/{clusterId}`. */
   readonly path: string;
   readonly operationId: string;
@@ -44,6 +44,8 @@ export interface RouteDefinition<
   readonly query: Q;
   /** {@link noBody} where there is none. */
   readonly body: B;
+  /** What the body may be sent as, for the documentation; `application/json` where this is absent. */
+  readonly bodyTypes?: readonly string[];
   /** A body for the documentation. */
   readonly example?: unknown;
   readonly responses: Readonly<Record<number, ResponseDefinition>>;

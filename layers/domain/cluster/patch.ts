@@ -1,0 +1,128 @@
+import { z } from "zod";
+import type { FieldError } from "../problems.ts";
+import {
+  type CreateClusterBody,
+  completeSpec,
+  createClusterBodySchema,
+  dcsMembersDefault,
+  type SpecDefaults,
+} from "./create-body.ts";
+import type { ClusterSpec } from "./spec.ts";
+
+/** A change of a spec as RFC 7396 has it: what is named changes, `null` goes back to the default. */
+export type Patch = Readonly<Record<string, unknown>>;
+
+/** The body of `PATCH /v1/clusters/{clusterId}`: the fields of a create, each optional and nullable. */
+export const patchClusterBodySchema = z.strictObject(nullableFields(createClusterBodySchema.shape));
+
+function nullableFields(shape: Readonly<Record<string, z.ZodType>>): Record<string, z.ZodType> {
+  return Object.fromEntries(Object.entries(shape).map(([name, field]) => [name, nullableField(field)]));
+}
+
+/** With the field's own description, but without its default: what is left out stays as it is. */
+function nullableField(field: z.ZodType): z.ZodType {
+  const inner = field instanceof z.ZodOptional ? field.unwrap() : field;
+  const { description } = field.meta() ?? {};
+  const nullable = emptied(inner).nullable().optional();
+  return description === undefined ? nullable : nullable.meta({ description });
+}
+
+/** Entries of an object and of a map go one by one. */
+function emptied(schema: unknown): z.ZodType {
+  if (schema instanceof z.ZodObject) return z.strictObject(nullableFields(schema.shape));
+  if (schema instanceof z.ZodRecord) {
+    const value: unknown = schema.valueType;
+    return z.record(z.string(), value instanceof z.ZodType ? value.nullable() : z.unknown());
+  }
+  if (schema instanceof z.ZodType) return schema;
+  throw new Error("the create's body has a field that is no schema");
+}
+
+export type PatchedSpec =
+  | { readonly ok: true; readonly spec: ClusterSpec }
+  | { readonly ok: false; readonly errors: readonly FieldError[] };
+
+/** The spec with the patch on it, complete again. Whether it can be carried out is {@link checkSpec}'s to say. */
+export function patchSpec(spec: ClusterSpec, patch: Patch, defaults: SpecDefaults): PatchedSpec {
+  const merged = mergePatch(follow(spec, patch), patch);
+  const parsed = createClusterBodySchema.safeParse({ ...merged, name: merged["name"] ?? spec.name });
+  if (!parsed.success) return { ok: false, errors: parsed.error.issues.map(fieldError) };
+  return { ok: true, spec: completeSpec(parsed.data, defaults) };
+}
+
+/** RFC 7396: objects are merged, everything else is replaced, and null removes. */
+export function mergePatch(target: Patch, patch: Patch): Record<string, unknown> {
+  const merged: Record<string, unknown> = { ...target };
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete merged[name];
+    else if (isObject(value)) {
+      const before = merged[name];
+      merged[name] = mergePatch(isObject(before) ? before : {}, value);
+    } else merged[name] = value;
+  }
+  return merged;
+}
+
+function isObject(value: unknown): value is Patch {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const fieldError = (issue: { path: readonly PropertyKey[]; message: string }): FieldError => ({
+  path: issue.path.map((key) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""),
+  message: issue.message,
+});
+
+/**
+ * The spec as a body, without what only followed from something that changes: a DCS that had as many members as a
+ * cluster of that size gets by itself keeps getting them, and a size of dedicated nodes goes with the nodes.
+ */
+function follow(spec: ClusterSpec, patch: Patch): CreateClusterBody {
+  const { dcs, proxy, ...others } = spec;
+  const isDcsMeant = isObject(patch["dcs"]) && "members" in patch["dcs"];
+  const isFollowing = dcs.placement === "colocated" && dcs.members === dcsMembersDefault(spec.members);
+  const { members, instanceType: dcsType, ...dcsRest } = dcs;
+  const { count, instanceType: proxyType, ...proxyRest } = proxy;
+  return {
+    ...others,
+    dcs: {
+      ...dcsRest,
+      ...("members" in patch && isFollowing && !isDcsMeant ? {} : { members }),
+      ...(dcsType === undefined || becomes(patch["dcs"], "colocated") ? {} : { instanceType: dcsType }),
+    },
+    proxy: {
+      ...proxyRest,
+      ...(becomes(patch["proxy"], "colocated") ? {} : { count }),
+      ...(proxyType === undefined || becomes(patch["proxy"], "colocated") ? {} : { instanceType: proxyType }),
+    },
+  };
+}
+
+function becomes(patch: unknown, placement: string): boolean {
+  return isObject(patch) && (patch["placement"] === placement || patch["placement"] === null);
+}
+
+const immutable = [
+  ["name", "the endpoints and the passwords' parameters were handed out under it"],
+  ["postgresVersion", "a major version is changed by moving the data to a new cluster"],
+  ["database", "rename it with ALTER DATABASE in a new cluster, or create another one beside it"],
+] as const;
+
+/** What a cluster that is there cannot become. */
+export function checkChange(
+  before: ClusterSpec,
+  after: ClusterSpec,
+  patch: Patch,
+): { immutable: FieldError[]; shrinking: FieldError[] } {
+  const changed = immutable
+    .filter(([field]) => before[field] !== after[field] || (field in patch && patch[field] === null))
+    .map(([field, reason]) => ({
+      path: `/${field}`,
+      message: `stays ${JSON.stringify(before[field])} for the life of the cluster: ${reason}`,
+    }));
+  const [from, to] = [before.storage.sizeGiB, after.storage.sizeGiB];
+  const shrinking = {
+    path: "/storage/sizeGiB",
+    message: `a volume only grows, and it has ${from} GiB: to get down to ${to} GiB, create a cluster of that size and move the data with pg_dump or logical replication`,
+  };
+  return { immutable: changed, shrinking: to < from ? [shrinking] : [] };
+}
