@@ -1,6 +1,8 @@
 import type { Pause } from "@pgherd/layers/domain";
 import { wellSentence, withPauseReminder } from "@pgherd/layers/domain";
+import type { Workflow } from "@pgherd/layers/runtime/workflow";
 import { type ClusterScope, readCluster } from "./create-cluster/records.ts";
+import type { ClusterPorts } from "./ports.ts";
 import { runningNodes, runOn, shardsOf } from "./shards.ts";
 
 /** Patroni notices a changed configuration within one loop, ten seconds in the slowest profile. */
@@ -15,14 +17,18 @@ export async function setMaintenanceMode(scope: ClusterScope, paused: Pause | nu
   await sayStatus(scope);
 }
 
-/** The status was left as it is; what it says was the operation's own. */
+/** A cluster that was degraded still is, until the next look; what its status says was the operation's own. */
 export async function sayStatus(scope: ClusterScope): Promise<void> {
   const cluster = await readCluster(scope);
-  const sentence =
-    cluster.status === "available" ? wellSentence : "What is wrong is said again at the next look.";
+  const status = cluster.status === "degraded" ? "degraded" : "available";
+  const sentence = status === "available" ? wellSentence : "What is wrong is said again at the next look.";
   const reason = withPauseReminder(sentence, cluster.paused);
-  await scope.ports.store.updateClusterStatus(cluster.id, cluster.status, reason);
+  await scope.ports.store.updateClusterStatus(cluster.id, status, reason);
 }
+
+/** The last act has said how the cluster is; one that did not come to its end leaves somebody something to do. */
+export const statusAtEnd: Workflow<ClusterPorts>["statusAt"] = (ending) =>
+  ending.state === "failed" ? { status: "degraded", statusReason: ending.message } : null;
 
 /** Any member can tell Patroni. */
 async function switchShard(scope: ClusterScope, shard: number, paused: boolean): Promise<void> {

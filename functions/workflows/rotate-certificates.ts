@@ -2,7 +2,7 @@ import { step, type Workflow, workflowHandler } from "@pgherd/layers/runtime/wor
 import { type CreateDeadlines, createDeadlines } from "./create-cluster/deadlines.ts";
 import { type ClusterScope, readCluster } from "./create-cluster/records.ts";
 import { orderOf } from "./create-cluster/software.ts";
-import { sayStatus } from "./maintenance-mode.ts";
+import { sayStatus, statusAtEnd } from "./maintenance-mode.ts";
 import { configureWith } from "./node-configuration.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 import { runningNodes, runOn } from "./shards.ts";
@@ -31,7 +31,7 @@ export function rotateCertificatesWorkflow(
     attemptsMax,
     isForwardOnly: true,
     chapters: [step("certificates", (scope) => certificates(scope, deadlines)), step("record", sayStatus)],
-    statusAt: () => null,
+    statusAt: statusAtEnd,
   };
 }
 

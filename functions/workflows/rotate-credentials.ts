@@ -5,6 +5,7 @@ import {
   type Workflow,
   workflowHandler,
 } from "@pgherd/layers/runtime/workflow";
+import { statusAtEnd } from "./maintenance-mode.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 import * as rotate from "./rotate-credentials/acts.ts";
 
@@ -24,7 +25,7 @@ export const rotateCredentialsWorkflow: Workflow<ClusterPorts> = {
     eachNode("follow", rotate.follow),
     step("record", rotate.record),
   ],
-  statusAt: () => null,
+  statusAt: statusAtEnd,
 };
 
 export const handler = workflowHandler(rotateCredentialsWorkflow, openPorts);

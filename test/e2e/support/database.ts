@@ -56,9 +56,9 @@ export class Database implements AsyncDisposable {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  /** Runs SQL by psql as `user` through `endpoint`; returns unaligned rows. Rejects with psql's words. */
-  sql(endpoint: EndpointName, user: UserName, statement: string): Promise<string> {
-    return this.psql(this.uri(endpoint, user), statement);
+  /** Runs SQL by psql as `login` through `endpoint`; returns unaligned rows. Rejects with psql's words. */
+  sql(endpoint: EndpointName, login: string, statement: string): Promise<string> {
+    return this.psql(this.uri(endpoint, login), statement);
   }
 
   /** What libpq's programs need to log in as any of the users and to verify the cluster. */

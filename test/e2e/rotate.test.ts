@@ -1,0 +1,170 @@
+import { connect } from "node:tls";
+import { type Cluster, nodePorts, type Operation } from "@pgherd/layers/domain";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Database } from "./support/database.ts";
+import { load, Session } from "./support/sessions.ts";
+import { waitFor } from "./support/wait.ts";
+import { api, environment } from "./support/world.ts";
+
+/** Longer than a rotation takes on a busy machine. */
+const loadSeconds = 30;
+const graceSeconds = 60;
+/** A reconciler's minute, and the operation that it starts. */
+const retiredSeconds = graceSeconds + 120;
+const noFailure = /number of failed transactions: 0 /;
+
+describe("secrets that are rotated", () => {
+  let cluster: Cluster;
+
+  beforeAll(async () => {
+    cluster = await api.createAvailable({ name: "rotator", storage: { sizeGiB: 2 } });
+    await using database = await databaseNow();
+    await database.sql(
+      "readWrite",
+      "admin",
+      "CREATE TABLE pgbench_accounts (aid int PRIMARY KEY, bid int, abalance int, filler char(84)); CREATE TABLE pgbench_branches (bid int); CREATE TABLE pgbench_tellers (tid int)",
+    );
+    await database.sql(
+      "readWrite",
+      "client",
+      "INSERT INTO pgbench_accounts SELECT generate_series(1, 100000), 1, 0; INSERT INTO pgbench_branches VALUES (1)",
+    );
+  });
+
+  afterAll(async () => {
+    await api.remove(cluster.id);
+  });
+
+  const databaseNow = () => Database.of(environment, api, cluster.id);
+
+  async function rotate(body: Record<string, unknown>): Promise<void> {
+    const answer = await api.call<{ operation: Operation }>("POST", `/v1/clusters/${cluster.id}/rotate`, {
+      body,
+    });
+    expect(answer.status, JSON.stringify(answer.body)).toBe(202);
+    const ended = await api.operationEnd(answer.body.operation.id);
+    expect(ended.state, JSON.stringify(ended)).toBe("succeeded");
+  }
+
+  async function worksEverywhere(database: Database): Promise<void> {
+    for (const endpoint of ["readWrite", "readOnly", "any", "pooled"] as const) {
+      for (const user of ["admin", "client"] as const) {
+        const name = database.connection.users[user].name;
+        const answer = await waitFor(`${name} logs in through ${endpoint}`, 30, () =>
+          database.sql(endpoint, name, "SELECT session_user, current_user"),
+        );
+        expect(answer).toBe(`${name}|${user}`);
+      }
+    }
+  }
+
+  async function streams(): Promise<boolean> {
+    const { body } = await api.get<{ shards: { members: { state: string }[] }[] }>(
+      `/v1/clusters/${cluster.id}/topology`,
+    );
+    const states = body.shards[0]?.members.map((member) => member.state) ?? [];
+    return states.filter((state) => state === "running" || state === "streaming").length === 3;
+  }
+
+  test("passwords, at once: open connections live on, the old ones are refused, the new ones work everywhere", async () => {
+    await using before = await databaseNow();
+    await using session = new Session(before.uri("pooled", "client"), before.clientEnvironment);
+    expect(await session.ask("SELECT 1")).toBe("1");
+    const loads = (["pooled", "readWrite"] as const).map((endpoint) =>
+      load(before.uri(endpoint, "client"), loadSeconds, before.clientEnvironment),
+    );
+    await rotate({ what: "passwords" });
+    await using after = await databaseNow();
+    await worksEverywhere(after);
+    await expect(before.sql("readWrite", "client", "SELECT 1")).rejects.toThrow(
+      /password authentication failed/,
+    );
+    await expect(before.sql("pooled", "client", "SELECT 1")).rejects.toThrow(/authentication failed/);
+    for (const report of await Promise.all(loads)) expect(report).toMatch(noFailure);
+    // The pooler logs in anew for whoever is connected to it since before the change.
+    await after.sql(
+      "readWrite",
+      "admin",
+      "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'client'",
+    );
+    expect(await session.ask("SELECT 2")).toBe("2");
+    expect(await streams()).toBe(true);
+  });
+
+  test("passwords, with time to follow: no login fails, what the new login makes is the user's, and the old login ends", async () => {
+    await using before = await databaseNow();
+    const failures: string[] = [];
+    let logins = 0;
+    let isOver = false;
+    const visits = (async () => {
+      while (!isOver) {
+        for (const endpoint of ["pooled", "readWrite"] as const) {
+          logins += 1;
+          await before.sql(endpoint, "client", "SELECT 1").catch((error: unknown) => {
+            failures.push(String(error));
+          });
+        }
+      }
+    })();
+    await rotate({ what: "passwords", graceSeconds });
+    await using after = await databaseNow();
+    expect(after.connection.users.client.name).toBe("client_2");
+    await worksEverywhere(after);
+    await after.sql("readWrite", "admin_2", "CREATE TABLE made (id int)");
+    expect(
+      await after.sql("readWrite", "client_2", "SELECT tableowner FROM pg_tables WHERE tablename = 'made'"),
+    ).toBe("admin");
+    await after.sql("pooled", "client_2", "INSERT INTO made VALUES (1)");
+    isOver = true;
+    await visits;
+    expect(logins).toBeGreaterThan(2);
+    expect(failures).toEqual([]);
+    await waitFor("the old login ends", retiredSeconds, async () => {
+      const { body } = await api.get<Cluster>(`/v1/clusters/${cluster.id}`);
+      return body.retiring === null && body.activeOperationId === null ? true : undefined;
+    });
+    await expect(before.sql("readWrite", "client", "SELECT 1")).rejects.toThrow();
+    await expect(before.sql("pooled", "client", "SELECT 1")).rejects.toThrow();
+    await worksEverywhere(after);
+  });
+
+  test("certificates: every node shows another one, and no connection is dropped", async () => {
+    await using database = await databaseNow();
+    const client = database.connection.users.client.name;
+    const before = await serials(database);
+    const loads = (["pooled", "readWrite"] as const).map((endpoint) =>
+      load(database.uri(endpoint, client), loadSeconds, database.clientEnvironment),
+    );
+    await rotate({ what: "certificates" });
+    const after = await serials(database);
+    for (const serial of after) expect(before).not.toContain(serial);
+    await worksEverywhere(database);
+    for (const report of await Promise.all(loads)) expect(report).toMatch(noFailure);
+    expect(await streams()).toBe(true);
+  });
+
+  /** Of the certificates that PostgreSQL's neighbours show: Patroni's REST API and HAProxy's statistics. */
+  async function serials(database: Database): Promise<string[]> {
+    const ports = [nodePorts.patroni, nodePorts.haproxyStatistics];
+    const places = cluster.nodes.flatMap((node) => ports.map((port) => ({ host: node.address ?? "", port })));
+    return Promise.all(
+      places.map(({ host, port }) =>
+        waitFor(`${host}:${port} shows a certificate`, 30, () =>
+          serialAt(host, port, database.connection.caCertificate),
+        ),
+      ),
+    );
+  }
+});
+
+function serialAt(host: string, port: number, ca: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, ca, timeout: 5_000 }, () => {
+      const { serialNumber } = socket.getPeerCertificate();
+      socket.destroy();
+      resolve(serialNumber);
+    });
+    socket.once("error", reject);
+    socket.once("timeout", () => socket.destroy(new Error(`${host}:${port} does not answer`)));
+  });
+}
