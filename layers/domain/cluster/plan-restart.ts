@@ -73,12 +73,11 @@ export function planRestart(
     return { blocked: "The shard has no leader: a replica could not stream from it." };
   const [replica] = due.filter((member) => !member.isLeader).toSorted(leastMissedFirst);
   if (replica !== undefined) return restartReplica(replica, members);
-  const replicas = members.filter((member) => !member.isLeader);
-  if (replicas.length === 0 || (wish.onlyPendingRestart && leader.pending.some(isLowering))) {
+  const away = members.find((member) => !member.isLeader && !member.isHealthy);
+  if (away !== undefined) return { blocked: absence(away) };
+  if (members.length === 1 || (wish.onlyPendingRestart && leader.pending.some(isLowering))) {
     return restart(leader);
   }
-  const away = replicas.find((member) => !member.isHealthy);
-  if (away !== undefined) return { blocked: absence(away) };
   return { change: { kind: "move-leader", from: leader.nodeId, candidate: null, avoid: [leader.nodeId] } };
 }
 
