@@ -98,8 +98,10 @@ describe("a planned role change", () => {
   test("says which of its reasons pass by themselves", () => {
     const [lag] = objectionsTo(withMember(standby, { replayLagBytes: replayLagBytesMax + 1 }), wish);
     const [quorum] = objectionsTo({ ...well, dcs: { quorum: false, leader: null } }, wish);
+    const [tagged] = objectionsTo(withMember(standby, { noFailover: true }), wish);
     expect(lag?.isPassing).toBe(true);
-    expect(quorum?.isPassing).toBe(false);
+    expect(quorum?.isPassing).toBe(true);
+    expect(tagged?.isPassing).toBe(false);
   });
 });
 
