@@ -77,6 +77,8 @@ export interface VolumeRecord {
     readonly originalSizeGiB: number;
     readonly targetSizeGiB: number;
     readonly startedAt: string;
+    /** Starts of this change and of those shortly before it, oldest first. */
+    readonly starts?: readonly string[];
   } | null;
   readonly tags: Tags;
 }

@@ -12,6 +12,9 @@ const sizeGiB = { min: 1, max: 16_384 };
 const volumeTypes = ["gp2", "gp3", "io1", "io2", "st1", "sc1", "standard"];
 const iopsRange = { min: 100, max: 80_000 };
 const throughputRange = { min: 125, max: 2_000 };
+/** EC2 lets a volume be modified so often within a day. */
+const modificationsMax = 4;
+const modificationWindowMs = 24 * 3600 * 1000;
 /** What gp3 has when nothing else is asked for. */
 const gp3Baseline = { iops: 3_000, throughput: 125 };
 
@@ -131,10 +134,13 @@ export async function detachVolume(context: Ec2Context, input: Input): Promise<R
 
 export async function modifyVolume(context: Ec2Context, input: Input): Promise<Record<string, unknown>> {
   const volume = existing(context, requiredText(input, "VolumeId"));
+  checkModifiable(volume);
   const target = integer(input, "Size", sizeGiB) ?? volume.sizeGiB;
   if (target < volume.sizeGiB) {
     throw invalidValue("Size", String(target), "New size cannot be smaller than existing size");
   }
+  const startedAt = context.now().toISOString();
+  const starts = [...recentStarts(context, volume), startedAt];
   const modified: VolumeRecord = {
     ...volume,
     iops: integer(input, "Iops", iopsRange) ?? volume.iops,
@@ -142,12 +148,38 @@ export async function modifyVolume(context: Ec2Context, input: Input): Promise<R
     modification: {
       originalSizeGiB: volume.sizeGiB,
       targetSizeGiB: target,
-      startedAt: context.now().toISOString(),
+      startedAt,
+      starts,
     },
   };
   context.state.volumes.put(volume.volumeId, modified);
   await context.machines.volumes.resize(volume.volumeId, target);
   return { volumeModification: renderModification(existing(context, volume.volumeId)) };
+}
+
+function checkModifiable(volume: VolumeRecord): void {
+  if (volume.state !== "available" && volume.state !== "in-use") {
+    throw new ServiceError("IncorrectState", `The volume '${volume.volumeId}' is '${volume.state}'`);
+  }
+  if (volume.modification !== null && !isModified(volume)) {
+    throw new ServiceError(
+      "IncorrectModificationState",
+      `Volume ${volume.volumeId} cannot be modified in modification state MODIFYING`,
+    );
+  }
+}
+
+function recentStarts(context: Ec2Context, volume: VolumeRecord): readonly string[] {
+  const { modification } = volume;
+  const starts = modification?.starts ?? (modification === null ? [] : [modification.startedAt]);
+  const recent = starts.filter((at) => context.now().getTime() - Date.parse(at) < modificationWindowMs);
+  if (recent.length >= modificationsMax) {
+    throw new ServiceError(
+      "VolumeModificationRateExceeded",
+      `You've reached the maximum modification rate per volume limit of volume ${volume.volumeId}: ${modificationsMax} within 24 hours.`,
+    );
+  }
+  return recent;
 }
 
 export function describeVolumesModifications(context: Ec2Context, input: Input): Record<string, unknown> {
@@ -158,12 +190,23 @@ export function describeVolumesModifications(context: Ec2Context, input: Input):
     (id) => notFound("volume", id),
   );
   const modified = volumes.filter((volume) => volume.modification !== null);
+  const [asked] = textList(input, "VolumeId");
+  if (asked !== undefined && modified.length === 0) {
+    throw new ServiceError(
+      "InvalidVolumeModification.NotFound",
+      `Modification for volume '${asked}' does not exist.`,
+    );
+  }
   const { items, nextToken } = paged(modified, input, (volume) => volume.volumeId);
   return { volumeModificationSet: items.map(renderModification), nextToken };
 }
 
+function isModified(volume: VolumeRecord): boolean {
+  return volume.sizeGiB === volume.modification?.targetSizeGiB;
+}
+
 function renderModification(volume: VolumeRecord): Record<string, unknown> {
-  const finished = volume.sizeGiB === volume.modification?.targetSizeGiB;
+  const finished = isModified(volume);
   return {
     volumeId: volume.volumeId,
     modificationState: finished ? "completed" : "modifying",

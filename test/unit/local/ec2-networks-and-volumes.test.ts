@@ -7,6 +7,7 @@ import {
   DeleteVolumeCommand,
   DescribeSecurityGroupsCommand,
   DescribeVolumesCommand,
+  DescribeVolumesModificationsCommand,
   DetachVolumeCommand,
   ModifyVolumeCommand,
   RevokeSecurityGroupIngressCommand,
@@ -162,5 +163,19 @@ describe("volumes", () => {
     expect(ec2.driver.volumes.get(volumeId)).toBe(4);
     const shrink = ec2.client.send(new ModifyVolumeCommand({ VolumeId: volumeId, Size: 1 }));
     expect(await codeOf(shrink)).toBe("InvalidParameterValue");
+  });
+
+  test("are modified four times a day at most, and tell of the last time", async () => {
+    const volumeId = await ec2.world.volume(1);
+    const modify = (size: number) =>
+      ec2.client.send(new ModifyVolumeCommand({ VolumeId: volumeId, Size: size }));
+    const told = () => ec2.client.send(new DescribeVolumesModificationsCommand({ VolumeIds: [volumeId] }));
+    expect(await codeOf(told())).toBe("InvalidVolumeModification.NotFound");
+    for (const size of [2, 3, 4, 5]) await modify(size);
+    expect(await codeOf(modify(6))).toBe("VolumeModificationRateExceeded");
+    expect((await told()).VolumesModifications).toMatchObject([
+      { ModificationState: "completed", OriginalSize: 4, TargetSize: 5 },
+    ]);
+    expect(ec2.driver.volumes.get(volumeId)).toBe(5);
   });
 });
