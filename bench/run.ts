@@ -7,6 +7,7 @@ import { benchColdStart } from "./cold-start.ts";
 import { benchCreate } from "./create.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
+import { benchOperate } from "./operate.ts";
 import { benchRecovery } from "./recovery.ts";
 import { benchSwitchover } from "./switchover.ts";
 
@@ -18,6 +19,7 @@ const benches = {
   switchover: (environment: Environment, api: Api) => benchSwitchover(environment, api),
   recovery: (environment: Environment, api: Api) => benchRecovery(environment, api),
   memory: (environment: Environment, api: Api) => benchMemory(environment, api),
+  operate: (environment: Environment, api: Api) => benchOperate(environment, api),
 };
 
 function isBench(name: string): name is keyof typeof benches {

@@ -90,7 +90,10 @@ async function benchPlanned(bench: Bench, protocol: Protocol): Promise<void> {
   for (const { from, to } of windows) stalls.push(longestWaitMs(seen, from, to));
   report(`switchover, ${protocol}: poolers held their clients, ms`, pauses);
   report(`switchover, ${protocol}: longest stall of any of 8 clients through 6432, ms`, stalls);
-  report(`switchover, ${protocol}: clients that connect anew through 5000, longest time without a write, ms`, reconnects);
+  report(
+    `switchover, ${protocol}: clients that connect anew through 5000, longest time without a write, ms`,
+    reconnects,
+  );
   report(`switchover, ${protocol}: failed transactions through 6432, count`, [seen.complaints.length]);
 }
 

@@ -23,10 +23,12 @@ chmod 0755 "$merged/usr/sbin/policy-rc.d"
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 chroot "$merged" apt-get update
 chroot "$merged" apt-get install --yes --no-install-recommends --option Dpkg::Options::=--force-unsafe-io "$@"
-for unit in repmgrd.service pgautofailover.service; do
+for unit in repmgrd.service ssh.service ssh.socket; do
   chroot "$merged" systemctl disable "$unit" >/dev/null 2>&1 || true
 done
 chroot "$merged" apt-get clean
+# Keys belong to one machine, not to an image.
+rm -f "$merged"/etc/ssh/ssh_host_*
 rm -rf "$merged"/var/lib/apt/lists/* "$merged/usr/sbin/policy-rc.d" "$merged/etc/resolv.conf"
 chroot "$merged" dpkg-query --show --showformat='${binary:Package} ${Version}\n' "$@" patroni >"$directory/versions"
 # A younger /usr than the base's would make every first boot rebuild the linker's cache.

@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { GetParameterCommand } from "@aws-sdk/client-ssm";
+import { nodePorts } from "@pgherd/layers/domain";
 import type { Api } from "./api.ts";
 import { ssmClient } from "./aws.ts";
 import type { Environment } from "./environment.ts";
+import type { WriterTarget } from "./writers.ts";
 
 const run = promisify(execFile);
 
@@ -28,10 +30,12 @@ export interface Connection {
 export class Database implements AsyncDisposable {
   readonly connection: Connection;
   readonly #directory: string;
+  readonly #passwords: ReadonlyMap<string, string>;
 
-  private constructor(connection: Connection, directory: string) {
+  private constructor(connection: Connection, directory: string, passwords: ReadonlyMap<string, string>) {
     this.connection = connection;
     this.#directory = directory;
+    this.#passwords = passwords;
   }
 
   static async of(environment: Environment, api: Api, clusterId: string): Promise<Database> {
@@ -39,17 +43,18 @@ export class Database implements AsyncDisposable {
     const directory = await mkdtemp(join(tmpdir(), "pgherd-psql-"));
     await writeFile(join(directory, "ca.pem"), body.caCertificate);
     const ssm = await ssmClient(environment);
-    const lines: string[] = [];
+    const passwords = new Map<string, string>();
     for (const user of Object.values(body.users)) {
       const answer = await ssm.send(
         new GetParameterCommand({ Name: user.passwordParameter, WithDecryption: true }),
       );
-      lines.push(`*:*:*:${user.name}:${answer.Parameter?.Value ?? ""}`);
+      passwords.set(user.name, answer.Parameter?.Value ?? "");
     }
     ssm.destroy();
+    const lines = [...passwords].map(([user, password]) => `*:*:*:${user}:${password}`);
     await writeFile(join(directory, "passfile"), `${lines.join("\n")}\n`);
     await chmod(join(directory, "passfile"), 0o600);
-    return new Database(body, directory);
+    return new Database(body, directory, passwords);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -73,6 +78,18 @@ export class Database implements AsyncDisposable {
 
   uri(endpoint: EndpointName, user: string): string {
     return this.connection.endpoints[endpoint].uri.replace(/^postgresql:\/\/[^@]*@/, `postgresql://${user}@`);
+  }
+
+  /** Where clients that write all the time find this cluster: through an endpoint, or PostgreSQL itself. */
+  writerTarget(endpoint: EndpointName | "direct", as: UserName = "client"): WriterTarget {
+    const { database, caCertificate, users, endpoints } = this.connection;
+    const isDirect = endpoint === "direct";
+    const { hosts, port } = isDirect
+      ? { hosts: endpoints.readWrite.hosts, port: nodePorts.postgres }
+      : endpoints[endpoint];
+    const user = users[as].name;
+    const password = this.#passwords.get(user) ?? "";
+    return { hosts, port, database, user, password, authority: caCertificate, isDirect };
   }
 
   async psql(uri: string, statement: string): Promise<string> {

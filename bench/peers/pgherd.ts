@@ -1,0 +1,134 @@
+import { randomUUID } from "node:crypto";
+import { AuthorizeSecurityGroupIngressCommand, DescribeSecurityGroupsCommand } from "@aws-sdk/client-ec2";
+import { type Cluster, type Operation, tagNames } from "@pgherd/layers/domain";
+import type { Api } from "../../test/e2e/support/api.ts";
+import { ec2Client } from "../../test/e2e/support/aws.ts";
+import { Database } from "../../test/e2e/support/database.ts";
+import type { Environment } from "../../test/e2e/support/environment.ts";
+import { initAt, postmasterAt } from "../../test/e2e/support/machines.ts";
+import { waitFor } from "../../test/e2e/support/wait.ts";
+import type { WriterTarget } from "../../test/e2e/support/writers.ts";
+import type { PeerSystem } from "./system.ts";
+
+type Way = "pooled" | "readWrite" | "direct";
+
+const ways: Record<Way, string> = {
+  pooled: "pgherd, through its pooler (6432)",
+  readWrite: "pgherd, through its proxy (5000)",
+  direct: "pgherd, clients with several hosts (5432)",
+};
+/** A machine that was killed is brought back by the control plane itself. */
+const wholeSeconds = 180;
+const postgresPort = 5432;
+
+interface Topology {
+  readonly observedAt: string;
+  readonly shards: { leader: string | null; members: { role: string; state: string }[] }[];
+  readonly dcs: { readonly members: { readonly healthy: boolean }[] };
+}
+
+/** A cluster with the defaults, by its API alone. */
+export class Pgherd implements PeerSystem {
+  readonly name: string;
+  readonly target: WriterTarget;
+  readonly #api: Api;
+  readonly #cluster: Cluster;
+  readonly #database: Database;
+
+  private constructor(api: Api, cluster: Cluster, database: Database, way: Way) {
+    this.name = ways[way];
+    this.#api = api;
+    this.#cluster = cluster;
+    this.#database = database;
+    // The peers' clients are superusers, and tables come and go between the runs.
+    this.target = database.writerTarget(way, "admin");
+  }
+
+  static async create(
+    environment: Environment,
+    api: Api,
+    way: Way,
+    spec: Record<string, unknown> = {},
+  ): Promise<Pgherd> {
+    const cluster = await api.createAvailable({ name: `bench-${way.toLowerCase()}`, ...spec });
+    if (way === "direct") await letClientsIn(environment, cluster);
+    return new Pgherd(api, cluster, await Database.of(environment, api, cluster.id), way);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#database[Symbol.asyncDispose]();
+    await this.#api.remove(this.#cluster.id);
+  }
+
+  get cluster(): Cluster {
+    return this.#cluster;
+  }
+
+  sql(statement: string): Promise<string> {
+    return this.#database.sql("readWrite", "admin", statement);
+  }
+
+  async leaderAddress(): Promise<string> {
+    const { shards } = await this.#topology();
+    const leader = this.#cluster.nodes.find(({ id }) => id === shards[0]?.leader);
+    if (leader?.address == null) throw new Error("pgherd: nobody leads");
+    return leader.address;
+  }
+
+  async becomeWhole(): Promise<void> {
+    const calledAt = Date.now();
+    await waitFor("pgherd's cluster is whole", wholeSeconds, async () => {
+      const topology = await this.#topology();
+      const members = topology.shards[0]?.members ?? [];
+      const up = members.filter(({ state }) => state === "running" || state === "streaming");
+      const { body } = await this.#api.get<Cluster>(`/v1/clusters/${this.#cluster.id}`);
+      const isWhole =
+        Date.parse(topology.observedAt) > calledAt &&
+        up.length === this.#cluster.nodes.length &&
+        members.some(({ role }) => role === "sync-standby") &&
+        topology.dcs.members.every(({ healthy }) => healthy) &&
+        body.status === "available" &&
+        body.activeOperationId === null;
+      return isWhole ? true : undefined;
+    });
+  }
+
+  async switchOver(): Promise<void> {
+    const path = `/v1/clusters/${this.#cluster.id}/switchover`;
+    const answer = await this.#api.call<{ operation: Operation }>("POST", path, {
+      body: {},
+      headers: { "idempotency-key": randomUUID() },
+    });
+    if (answer.status !== 202) throw new Error(`POST switchover: ${JSON.stringify(answer.body)}`);
+    const ended = await this.#api.operationEnd(answer.body.operation.id);
+    if (ended.state !== "succeeded") throw new Error(`switchover: ${JSON.stringify(ended.error)}`);
+  }
+
+  async killPostgres(): Promise<void> {
+    process.kill((await postmasterAt(await this.leaderAddress())).pid, "SIGKILL");
+  }
+
+  async loseMachine(): Promise<void> {
+    process.kill((await initAt(await this.leaderAddress())).pid, "SIGKILL");
+  }
+
+  async #topology(): Promise<Topology> {
+    return (await this.#api.get<Topology>(`/v1/clusters/${this.#cluster.id}/topology`)).body;
+  }
+}
+
+/** PostgreSQL itself is for nodes alone; who measures it without proxy and pooler opens the cluster's group. */
+async function letClientsIn(environment: Environment, cluster: Cluster): Promise<void> {
+  const ec2 = await ec2Client(environment);
+  try {
+    const Filters = [{ Name: `tag:${tagNames.cluster}`, Values: [cluster.id] }];
+    const { SecurityGroups } = await ec2.send(new DescribeSecurityGroupsCommand({ Filters }));
+    for (const { GroupId } of SecurityGroups ?? []) {
+      const IpRanges = [{ CidrIp: "0.0.0.0/0" }];
+      const range = { IpProtocol: "tcp", FromPort: postgresPort, ToPort: postgresPort, IpRanges };
+      await ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId, IpPermissions: [range] }));
+    }
+  } finally {
+    ec2.destroy();
+  }
+}
