@@ -28,7 +28,7 @@ export async function sayStatus(scope: ClusterScope): Promise<void> {
 
 /** The last act has said how the cluster is; one that did not come to its end leaves somebody something to do. */
 export const statusAtEnd: Workflow<ClusterPorts>["statusAt"] = (ending) =>
-  ending.state === "failed" ? { status: "degraded", statusReason: ending.message } : null;
+  ending.state === "succeeded" ? null : { status: "degraded", statusReason: ending.message };
 
 /** Any member can tell Patroni. */
 async function switchShard(scope: ClusterScope, shard: number, paused: boolean): Promise<void> {
