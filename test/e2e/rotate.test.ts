@@ -1,3 +1,4 @@
+import { createConnection } from "node:net";
 import { connect } from "node:tls";
 import { type Cluster, nodePorts, type Operation } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -143,28 +144,35 @@ describe("secrets that are rotated", () => {
     expect(await streams()).toBe(true);
   });
 
-  /** Of the certificates that PostgreSQL's neighbours show: Patroni's REST API and HAProxy's statistics. */
+  /** Of the certificates that the poolers show: clients reach no other port that shows its own node's. */
   async function serials(database: Database): Promise<string[]> {
-    const ports = [nodePorts.patroni, nodePorts.haproxyStatistics];
-    const places = cluster.nodes.flatMap((node) => ports.map((port) => ({ host: node.address ?? "", port })));
+    const hosts = cluster.nodes.flatMap((node) => node.address ?? []);
     return Promise.all(
-      places.map(({ host, port }) =>
-        waitFor(`${host}:${port} shows a certificate`, 30, () =>
-          serialAt(host, port, database.connection.caCertificate),
+      hosts.map((host) =>
+        waitFor(`the pooler of ${host} shows a certificate`, 30, () =>
+          serialAt(host, database.connection.caCertificate),
         ),
       ),
     );
   }
 });
 
-function serialAt(host: string, port: number, ca: string): Promise<string> {
+/** PostgreSQL's way to TLS: the client asks for it with these eight bytes, and "S" is yes. */
+const tlsRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+
+function serialAt(host: string, ca: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, ca, timeout: 5_000 }, () => {
-      const { serialNumber } = socket.getPeerCertificate();
-      socket.destroy();
-      resolve(serialNumber);
+    const plain = createConnection({ host, port: nodePorts.pooled, timeout: 5_000 });
+    plain.once("connect", () => plain.write(tlsRequest));
+    plain.once("error", reject);
+    plain.once("timeout", () => plain.destroy(new Error(`${host} does not answer`)));
+    plain.once("data", () => {
+      const socket = connect({ socket: plain, host, ca }, () => {
+        const { serialNumber } = socket.getPeerCertificate();
+        socket.destroy();
+        resolve(serialNumber);
+      });
+      socket.once("error", reject);
     });
-    socket.once("error", reject);
-    socket.once("timeout", () => socket.destroy(new Error(`${host}:${port} does not answer`)));
   });
 }

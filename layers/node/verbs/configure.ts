@@ -12,7 +12,7 @@ import { ensureDirectory, ensureFile, type FileIntent, readIfPresent, root } fro
 import { type ServiceFiles, serviceFiles } from "../node-files.ts";
 import { type NodePasswords, readNodePasswords } from "../passwords.ts";
 import { drainPooler } from "../pooler.ts";
-import { runSql } from "../psql.ts";
+import { runAs } from "../process.ts";
 import { active, disable, enable, ensureLink, reload, reloadUnits, restart, start } from "../systemd.ts";
 import { rememberWritten } from "../written-files.ts";
 
@@ -112,6 +112,18 @@ async function standDown(self: Peer): Promise<void> {
   if (!self.services.includes("haproxy") && running.has(haproxy)) await disable(haproxy);
 }
 
+/** pg_ctl: no server runs, or there is no data directory yet. */
+const noServer = [1, 4];
+
+/**
+ * By signal, as a PostgreSQL that is just starting takes no connection; one that does not run reads everything at its
+ * start.
+ */
+async function reloadPostgres(): Promise<void> {
+  const { postgresBin, postgresData } = nodePaths;
+  await runAs("postgres", `${postgresBin}/pg_ctl`, ["reload", "-D", postgresData], { answers: noServer });
+}
+
 /** A changed unit file counts from the service's next start: no connection is dropped for it. */
 async function bringUp(intent: NodeIntent, self: Peer, services: readonly ServiceFiles[]): Promise<void> {
   const units = services.map((service) => service.unit);
@@ -127,7 +139,7 @@ async function bringUp(intent: NodeIntent, self: Peer, services: readonly Servic
   await restart(staleThat("restart"));
   await reload(stale);
   // Patroni hands on changed parameters, but does not look into certificates.
-  if (stale.includes("patroni.service")) await runSql("postgres", "SELECT pg_catalog.pg_reload_conf();");
+  if (stale.includes("patroni.service")) await reloadPostgres();
   const stopped = units.filter((unit) => !running.has(unit));
   // Patroni's first try counts: when etcd does not answer, it sleeps five seconds.
   if (stopped.includes("patroni.service") && !self.services.includes("etcd")) await awaitDcs(intent);
