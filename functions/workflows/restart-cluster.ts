@@ -7,8 +7,8 @@ import {
   rollingMember,
 } from "@pgherd/layers/domain";
 import { CommandError } from "@pgherd/layers/ports";
+import { z } from "@pgherd/layers/runtime/http";
 import { type Loop, loopHandler } from "@pgherd/layers/runtime/workflow";
-import { z } from "zod";
 import { type ClusterScope, readCluster, readNode } from "./create-cluster/records.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 import { moveLeader, patienceSecondsDefault } from "./role-change.ts";
