@@ -25,6 +25,7 @@ export * from "./cluster/role-change.ts";
 export * from "./cluster/rotation.ts";
 export * from "./cluster/security-rules.ts";
 export * from "./cluster/spec.ts";
+export * from "./cluster/survivor.ts";
 export * from "./cluster/topology.ts";
 export * from "./environment.ts";
 export * from "./ids.ts";

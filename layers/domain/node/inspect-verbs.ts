@@ -46,6 +46,10 @@ const surveySchema = z.strictObject({
 });
 export type Survey = z.infer<typeof surveySchema>;
 
+/** `bytes`: since the beginning of all WAL. It does not fit into JSON's numbers for ever. */
+const walPositionSchema = z.strictObject({ timeline: z.int().min(1), bytes: z.string().regex(/^\d+$/) });
+export type WalPosition = z.infer<typeof walPositionSchema>;
+
 const target = z.strictObject({ clusterId: clusterIdSchema, nodeId: nodeIdSchema });
 
 /** How a node is, and how its neighbours look from it; they change nothing. */
@@ -53,4 +57,6 @@ export const inspectVerbs = {
   inspect: { input: target, output: inspectionSchema },
   /** Topology, the neighbours' ports and the node itself in one command. */
   survey: { input: target, output: surveySchema },
+  /** How far the node's copy of the data reaches; null where PostgreSQL does not answer. */
+  "wal-position": { input: target, output: z.strictObject({ reached: walPositionSchema.nullable() }) },
 } as const;

@@ -4,6 +4,7 @@ import { inspectSelf, selfOf } from "../inspection.ts";
 import { readOwnIntent } from "../own-intent.ts";
 import { PeerClient } from "../peer-client.ts";
 import { survey } from "./survey.ts";
+import { walPosition } from "./wal-position.ts";
 
 const inspectVerb: VerbFunction<"inspect"> = async (input) => {
   const intent = await readOwnIntent(input);
@@ -15,4 +16,5 @@ const inspectVerb: VerbFunction<"inspect"> = async (input) => {
 export const inspect: { readonly [V in keyof typeof inspectVerbs]: VerbFunction<V> } = {
   inspect: inspectVerb,
   survey,
+  "wal-position": walPosition,
 };

@@ -1,0 +1,108 @@
+import { type Change, convergeRequestSchema, recoverRequestSchema } from "@pgherd/layers/domain";
+import { type Loop, loopHandler } from "@pgherd/layers/runtime/workflow";
+import { z } from "zod";
+import { type ConvergeDeadlines, convergeDeadlines } from "./converge-cluster/deadlines.ts";
+import { convergeClusterLoop } from "./converge-cluster.ts";
+import { type ClusterScope, readCluster } from "./create-cluster/records.ts";
+import { type ClusterPorts, openPorts } from "./ports.ts";
+import * as acts from "./recover-cluster/acts.ts";
+
+type RecoverChange =
+  | { readonly kind: "name-survivor"; readonly nodeId: string }
+  /** From then on the node takes no part until it is configured again. */
+  | { readonly kind: "set-aside"; readonly nodeId: string }
+  | { readonly kind: "found-dcs"; readonly nodeId: string }
+  | { readonly kind: "converge"; readonly change: Change };
+
+/** What is done, in `Operation.result`: founding etcd twice would lose what the first one has learned. */
+const resultSchema = z.object({
+  survivor: z.string().nullable().default(null),
+  setAside: z.array(z.string()).default([]),
+  isFounded: z.boolean().default(false),
+});
+type Result = z.infer<typeof resultSchema>;
+
+/**
+ * Starts etcd anew from one survivor, whose PostgreSQL leads from then on, and then goes on as a converge does. All
+ * others are set aside before: whoever comes back with what the old etcd said must not find a majority of its own.
+ */
+export function recoverClusterLoop(
+  deadlines: ConvergeDeadlines = convergeDeadlines,
+): Loop<ClusterPorts, RecoverChange> {
+  const converge = convergeClusterLoop(deadlines);
+  return {
+    kind: "recover-cluster",
+    attemptsMax: converge.attemptsMax,
+    roundsMax: converge.roundsMax,
+    next: async (scope, round) => {
+      const own = await nextOwn(scope, deadlines);
+      if (own !== null) return own;
+      const change = await converge.next(plain(scope), round);
+      return change === null ? null : { kind: "converge", change };
+    },
+    nameOf: (change) =>
+      change.kind === "converge"
+        ? converge.nameOf(change.change)
+        : `${change.kind.replaceAll("-", " ")} ${change.nodeId}`,
+    carryOut: (scope, change, step) =>
+      change.kind === "converge"
+        ? converge.carryOut(plain(scope), change.change, step)
+        : carryOutOwn(scope, change, deadlines),
+    statusAt: (ending) =>
+      ending.state === "succeeded"
+        ? converge.statusAt(ending)
+        : { status: "degraded", statusReason: `The recovery did not come to its end. ${ending.message}` },
+  };
+}
+
+/** A converge that nobody asked for anything but the spec. */
+const plain = (scope: ClusterScope): ClusterScope => ({ ...scope, request: convergeRequestSchema.parse({}) });
+
+async function nextOwn(
+  scope: ClusterScope,
+  deadlines: ConvergeDeadlines,
+): Promise<Exclude<RecoverChange, { kind: "converge" }> | null> {
+  const { survivor, setAside, isFounded } = await readResult(scope);
+  if (isFounded) return null;
+  if (survivor === null) {
+    const wish = recoverRequestSchema.parse(scope.request);
+    return { kind: "name-survivor", nodeId: await acts.findSurvivor(scope, wish.survivor, deadlines) };
+  }
+  const { nodes } = await readCluster(scope);
+  const other = nodes.find((node) => node.id !== survivor && !setAside.includes(node.id));
+  if (other !== undefined) return { kind: "set-aside", nodeId: other.id };
+  return { kind: "found-dcs", nodeId: survivor };
+}
+
+async function carryOutOwn(
+  scope: ClusterScope,
+  { kind, nodeId }: Exclude<RecoverChange, { kind: "converge" }>,
+  deadlines: ConvergeDeadlines,
+): Promise<string> {
+  const result = await readResult(scope);
+  switch (kind) {
+    case "name-survivor":
+      await putResult(scope, { ...result, survivor: nodeId });
+      return nodeId;
+    case "set-aside": {
+      const detail = await acts.setAside(scope, nodeId, deadlines);
+      await putResult(scope, { ...result, setAside: [...new Set([...result.setAside, nodeId])] });
+      return detail;
+    }
+    case "found-dcs":
+      await acts.foundDcs(scope, nodeId, deadlines);
+      await putResult(scope, { ...result, isFounded: true });
+      return `${nodeId} leads.`;
+  }
+}
+
+async function readResult({ operationId, ports }: ClusterScope): Promise<Result> {
+  const operation = await ports.store.getOperation(operationId);
+  return resultSchema.parse(operation?.result ?? {});
+}
+
+async function putResult({ operationId, ports }: ClusterScope, result: Result): Promise<void> {
+  await ports.store.putOperationResult(operationId, result);
+}
+
+export const handler = loopHandler(recoverClusterLoop(), openPorts);

@@ -1,0 +1,128 @@
+import { bestCopy, type ClusterNode, type Copy, type NodeService, withEtcd } from "@pgherd/layers/domain";
+import { CommandError } from "@pgherd/layers/ports";
+import type { ConvergeDeadlines } from "../converge-cluster/deadlines.ts";
+import { instanceTypes } from "../converge-cluster/world.ts";
+import { type ClusterScope, readCluster, readNode } from "../create-cluster/records.ts";
+import { configureNode } from "../node-configuration.ts";
+import { isSilence, runningNodes, runOn } from "../shards.ts";
+
+/** What the old etcd knew, and what acts by it. */
+const dcsAndPostgres: readonly NodeService[] = ["postgres", "etcd"];
+const withoutEtcd = (services: readonly NodeService[]) => services.filter((service) => service !== "etcd");
+
+class NoSurvivorError extends Error {
+  readonly code = "no-survivor";
+}
+
+class NoLeaderError extends Error {
+  readonly code = "no-leader";
+}
+
+/** Whoever is named has to answer, and else the best copy of those that do. */
+export async function findSurvivor(
+  scope: ClusterScope,
+  wish: string | null,
+  { shortSeconds }: ConvergeDeadlines,
+): Promise<string> {
+  const { nodes } = await readCluster(scope);
+  const asked = runningNodes(nodes)
+    .filter((node) => node.services.includes("postgres") && (wish === null || node.id === wish))
+    .map((node) => askCopy(scope, node, shortSeconds));
+  const survivor = bestCopy((await Promise.all(asked)).flat());
+  if (survivor !== null) return survivor;
+  throw new NoSurvivorError(
+    wish === null ? "no node with data answers: restore a backup" : `${wish} does not answer`,
+  );
+}
+
+async function askCopy(scope: ClusterScope, node: ClusterNode, seconds: number): Promise<Copy[]> {
+  const input = { clusterId: scope.clusterId, nodeId: node.id };
+  try {
+    const { reached } = await runOn(scope, node, "wal-position", "wal-position", seconds, input);
+    return [{ nodeId: node.id, reached }];
+  } catch (error) {
+    // A node that has been made anew knows nothing and has nothing.
+    const hasNothing = error instanceof CommandError && error.code === "not-configured";
+    if (hasNothing || isSilence(error)) return [];
+    throw error;
+  }
+}
+
+/**
+ * A node that answers stops and forgets the old etcd, and keeps its copy of the data. One that does not, loses its
+ * instance and gives up its volume: what is on it belongs to the etcd that is gone.
+ */
+export async function setAside(
+  scope: ClusterScope,
+  nodeId: string,
+  deadlines: ConvergeDeadlines,
+): Promise<string> {
+  const { node } = await readNode(scope, nodeId);
+  const keepsWhat = dcsAndPostgres.some((service) => node.services.includes(service));
+  if (!keepsWhat) return "has neither data nor etcd";
+  const stands = await standStill(scope, node, deadlines);
+  const { compute, store } = scope.ports;
+  if (stands) {
+    await store.putNode(scope.clusterId, { ...node, services: withoutEtcd(node.services) });
+    return "stands still";
+  }
+  await compute.removeInstance(scope.clusterId, nodeId);
+  await store.putNode(scope.clusterId, {
+    ...node,
+    services: withoutEtcd(node.services),
+    instanceId: null,
+    volumeId: null,
+    state: "pending",
+  });
+  return "does not answer, and is made anew";
+}
+
+/** @returns whether it does; a node that refuses to is not to be trusted either. */
+async function standStill(
+  scope: ClusterScope,
+  node: ClusterNode,
+  deadlines: ConvergeDeadlines,
+): Promise<boolean> {
+  if (node.instanceId === null || node.state !== "running") return false;
+  const target = { clusterId: scope.clusterId, nodeId: node.id };
+  const step = `set-aside.${node.id}`;
+  const { shortSeconds, shutDownSeconds } = deadlines;
+  const input = { ...target, services: [...dcsAndPostgres], deadlineSeconds: shutDownSeconds };
+  try {
+    await runOn(scope, node, "shut-down", step, shutDownSeconds, input);
+    await runOn(scope, node, "forget-dcs", step, shortSeconds, target);
+    return true;
+  } catch (error) {
+    if (error instanceof CommandError) return false;
+    throw error;
+  }
+}
+
+/**
+ * An etcd of one, which knows nothing. Patroni finds its data and leads; it does so only with a PostgreSQL that it has
+ * started itself, so that this stops first.
+ */
+export async function foundDcs(
+  scope: ClusterScope,
+  nodeId: string,
+  deadlines: ConvergeDeadlines,
+): Promise<void> {
+  const { cluster, node } = await readNode(scope, nodeId);
+  const { configureSeconds, memberSeconds, prepareSeconds, shortSeconds, shutDownSeconds } = deadlines;
+  const target = { clusterId: cluster.id, nodeId };
+  const step = "found-dcs";
+  const services = [...dcsAndPostgres];
+  const stop = { ...target, services, deadlineSeconds: shutDownSeconds };
+  await runOn(scope, node, "shut-down", step, shutDownSeconds, stop);
+  await runOn(scope, node, "forget-dcs", step, shortSeconds, target);
+  await scope.ports.store.putNode(cluster.id, { ...node, services: withEtcd(node.services) });
+  const typeOf = await instanceTypes(scope, cluster);
+  const order = { nodeId, instanceType: typeOf(node), dcsState: "new", step } as const;
+  await configureNode(scope, { ...order, prepareSeconds, configureSeconds });
+  const { isThere, state } = await runOn(scope, node, "await-member", step, memberSeconds, {
+    ...target,
+    member: nodeId,
+    timeoutSeconds: memberSeconds,
+  });
+  if (!isThere) throw new NoLeaderError(`the survivor does not lead: it is ${state}`);
+}
