@@ -28,8 +28,8 @@ type Result = z.infer<typeof resultSchema>;
  */
 export function recoverClusterLoop(
   deadlines: ConvergeDeadlines = convergeDeadlines,
+  converge: Loop<ClusterPorts, Change> = convergeClusterLoop(deadlines),
 ): Loop<ClusterPorts, RecoverChange> {
-  const converge = convergeClusterLoop(deadlines);
   return {
     kind: "recover-cluster",
     attemptsMax: converge.attemptsMax,

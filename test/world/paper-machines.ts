@@ -1,6 +1,7 @@
 import { type NodeCommands, type NodeVerb, nodeVerbs } from "../../layers/domain/node/index.ts";
 import type { CommandResult, MachineDriver, MachineSpec } from "../../local/machines/driver.ts";
 import { certificateRequest } from "./paper-certificates.ts";
+import { PaperDcs } from "./paper-dcs.ts";
 import { PaperMaintenance, type ReadSecret } from "./paper-maintenance.ts";
 
 /** How a verb goes on a paper machine. `silent`: the command runs for ever. */
@@ -38,6 +39,7 @@ export class PaperMachines implements MachineDriver {
   /** Parameter Store, as a node's role lets it read. */
   readSecret: ReadSecret = async () => null;
   readonly maintenance = new PaperMaintenance(() => this.readSecret);
+  readonly dcs = new PaperDcs();
   readonly #clusters = new Map<string, PaperCluster>();
 
   async boot(spec: MachineSpec): Promise<void> {
@@ -163,10 +165,11 @@ export class PaperMachines implements MachineDriver {
   async #maintain(verb: NodeVerb, raw: unknown): Promise<unknown> {
     const { clusterId, nodeId } = raw as { clusterId: string; nodeId: string };
     const { configured } = this.#cluster(clusterId);
-    const output = await this.maintenance.do(verb, raw, {
+    const place = {
       nodeIds: [...configured.keys()].toSorted(),
-      isUp: (id) => this.machines.get(configured.get(id)?.instanceId ?? "")?.isRunning ?? false,
-    });
+      isUp: (id: string) => this.machines.get(configured.get(id)?.instanceId ?? "")?.isRunning ?? false,
+    };
+    const output = this.dcs.do(verb, raw, place) ?? (await this.maintenance.do(verb, raw, place));
     this.done.push(`${verb} ${nodeId}`);
     return output;
   }
@@ -187,10 +190,12 @@ export class PaperMachines implements MachineDriver {
   ): NodeCommands["configure"]["output"] {
     const peers = input.peers.map((peer) => peer.nodeId);
     must(peers.includes(input.nodeId), "the node is not among its peers");
-    this.#cluster(input.clusterId).configured.set(input.nodeId, {
-      instanceId: machine.spec.instanceId,
-      peers,
+    const { configured } = this.#cluster(input.clusterId);
+    configured.set(input.nodeId, { instanceId: machine.spec.instanceId, peers });
+    this.dcs.configured(input, (id) => {
+      return this.machines.get(configured.get(id)?.instanceId ?? "")?.isRunning ?? false;
     });
+    this.maintenance.booted(input.clusterId, input.nodeId);
     this.done.push(`configure ${input.nodeId}`);
     return { changed: ["patroni.yml"] };
   }
