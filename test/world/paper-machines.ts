@@ -14,7 +14,7 @@ interface PaperMachine {
   readonly spec: MachineSpec;
   isRunning: boolean;
   readonly volumes: Set<string>;
-  /** What the node program finished, by operation and step: asked again, it answers without doing it again. */
+  /** What the node program finished, by command: asked again, it answers without doing it again. */
   readonly finished: Map<string, unknown>;
 }
 
@@ -123,9 +123,10 @@ export class PaperMachines implements MachineDriver {
       case undefined:
         break;
     }
-    const key = `${environment["SSM_Operation"]} ${environment["SSM_Step"]}`;
+    const { SSM_Input: text = "", SSM_Operation: operation, SSM_Step: step } = environment;
+    const key = [operation, step, verb, text].join(" ");
     if (!machine.finished.has(key)) {
-      const input: unknown = JSON.parse(Buffer.from(environment["SSM_Input"] ?? "", "base64").toString());
+      const input: unknown = JSON.parse(Buffer.from(text, "base64").toString());
       try {
         machine.finished.set(key, await this.#do(machine, verb, input));
       } catch (error) {
