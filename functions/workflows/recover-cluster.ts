@@ -1,6 +1,11 @@
-import { type Change, convergeRequestSchema, recoverRequestSchema } from "@pgherd/layers/domain";
+import {
+  type Change,
+  convergeRequestSchema,
+  type RecoveryResult,
+  recoverRequestSchema,
+  recoveryResultSchema,
+} from "@pgherd/layers/domain";
 import { type Loop, loopHandler } from "@pgherd/layers/runtime/workflow";
-import { z } from "zod";
 import { type ConvergeDeadlines, convergeDeadlines } from "./converge-cluster/deadlines.ts";
 import { convergeClusterLoop } from "./converge-cluster.ts";
 import { type ClusterScope, readCluster } from "./create-cluster/records.ts";
@@ -13,14 +18,6 @@ type RecoverChange =
   | { readonly kind: "set-aside"; readonly nodeId: string }
   | { readonly kind: "found-dcs"; readonly nodeId: string }
   | { readonly kind: "converge"; readonly change: Change };
-
-/** What is done, in `Operation.result`: founding etcd twice would lose what the first one has learned. */
-const resultSchema = z.object({
-  survivor: z.string().nullable().default(null),
-  setAside: z.array(z.string()).default([]),
-  isFounded: z.boolean().default(false),
-});
-type Result = z.infer<typeof resultSchema>;
 
 /**
  * Starts etcd anew from one survivor, whose PostgreSQL leads from then on, and then goes on as a converge does. All
@@ -96,12 +93,12 @@ async function carryOutOwn(
   }
 }
 
-async function readResult({ operationId, ports }: ClusterScope): Promise<Result> {
+async function readResult({ operationId, ports }: ClusterScope): Promise<RecoveryResult> {
   const operation = await ports.store.getOperation(operationId);
-  return resultSchema.parse(operation?.result ?? {});
+  return recoveryResultSchema.parse(operation?.result ?? {});
 }
 
-async function putResult({ operationId, ports }: ClusterScope, result: Result): Promise<void> {
+async function putResult({ operationId, ports }: ClusterScope, result: RecoveryResult): Promise<void> {
   await ports.store.putOperationResult(operationId, result);
 }
 

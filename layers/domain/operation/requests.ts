@@ -33,3 +33,11 @@ export const recoverRequestSchema = z.strictObject({
   /** The node that etcd starts anew from; null: of those that answer, the one that has the most. */
   survivor: nodeIdSchema.nullable(),
 });
+
+/** What a recovery has done, in `Operation.result`: founding etcd twice would lose what the first one has learned. */
+export const recoveryResultSchema = z.object({
+  survivor: z.string().nullable().default(null),
+  setAside: z.array(z.string()).default([]),
+  isFounded: z.boolean().default(false),
+});
+export type RecoveryResult = z.infer<typeof recoveryResultSchema>;
