@@ -18,6 +18,8 @@ afterAll(() => dynamodb[Symbol.asyncDispose]());
 /** Nodes that never answer must not hold a test for minutes. */
 const deadlines = { ...convergeDeadlines, shortSeconds: 1, shutDownSeconds: 1 };
 
+const stopSeconds = 2;
+
 /** What comes after the recovery's own part has promises of its own; here there is nothing left to be done. */
 const nothingLeft: Loop<ClusterPorts, Change> = {
   kind: "converge-cluster",
@@ -38,7 +40,9 @@ async function open(cloud: Cloud) {
   if (cluster === null) throw new Error("there is no cluster");
   const [first, second, third, fourth, last] = cluster.nodes.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   if (!first || !second || !third || !fourth || !last) throw new Error("there are no five nodes");
-  for (const { instanceId } of [second, third, last]) await cloud.machines.kill(instanceId ?? "");
+  for (const { instanceId } of [second, third, last]) {
+    await cloud.ports.compute.stopInstance(instanceId ?? "", stopSeconds);
+  }
   cloud.machines.dcs.reached.set(first.id, { timeline: 3, bytes: "900" });
   cloud.machines.dcs.reached.set(fourth.id, { timeline: 3, bytes: "1000" });
   return { plane, cluster, nodes: { first, second, third, fourth, last } };
@@ -81,6 +85,17 @@ test("a node that answers keeps its copy; one that does not loses its instance a
   const instances = await cloud.ports.compute.listInstances(cluster.id);
   const running = instances.filter((one) => one.state !== "terminated").map((one) => one.nodeId);
   expect(running.toSorted()).toEqual([nodes.first.id, nodes.fourth.id].toSorted());
+});
+
+test("a machine that runs and is silent is taken away like one that is down", async () => {
+  await using cloud = await openCloud(dynamodb);
+  const { plane, cluster, nodes } = await open(cloud);
+  await cloud.machines.kill(nodes.first.instanceId ?? "");
+  expect(await recover(plane, cluster, null)).toMatchObject({ state: "succeeded" });
+  const after = await cloud.ports.store.getCluster(cluster.id);
+  const first = after?.nodes.find((node) => node.id === nodes.first.id);
+  expect(first).toMatchObject({ instanceId: null, volumeId: null });
+  await expectRecovered(cloud, cluster, nodes.fourth.id);
 });
 
 test("whoever is named survives, and nothing has changed where that one does not answer", async () => {

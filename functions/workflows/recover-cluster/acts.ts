@@ -24,8 +24,7 @@ export async function findSurvivor(
   wish: string | null,
   { shortSeconds }: ConvergeDeadlines,
 ): Promise<string> {
-  const { nodes } = await readCluster(scope);
-  const asked = runningNodes(nodes)
+  const asked = (await nodesThatRun(scope))
     .filter((node) => node.services.includes("postgres") && (wish === null || node.id === wish))
     .map((node) => askCopy(scope, node, shortSeconds));
   const survivor = bestCopy((await Promise.all(asked)).flat());
@@ -33,6 +32,16 @@ export async function findSurvivor(
   throw new NoSurvivorError(
     wish === null ? "no node with data answers: restore a backup" : `${wish} does not answer`,
   );
+}
+
+/** As EC2 has it: a machine that is known to be down need not be waited for. */
+async function nodesThatRun(scope: ClusterScope): Promise<ClusterNode[]> {
+  const [{ nodes }, instances] = await Promise.all([
+    readCluster(scope),
+    scope.ports.compute.listInstances(scope.clusterId),
+  ]);
+  const up = new Set(instances.filter((one) => one.state === "running").map((one) => one.instanceId));
+  return runningNodes(nodes).filter((node) => up.has(node.instanceId ?? ""));
 }
 
 async function askCopy(scope: ClusterScope, node: ClusterNode, seconds: number): Promise<Copy[]> {
@@ -83,7 +92,7 @@ async function standStill(
   node: ClusterNode,
   deadlines: ConvergeDeadlines,
 ): Promise<boolean> {
-  if (node.instanceId === null || node.state !== "running") return false;
+  if (!(await nodesThatRun(scope)).some((one) => one.id === node.id)) return false;
   const target = { clusterId: scope.clusterId, nodeId: node.id };
   const step = `set-aside.${node.id}`;
   const { shortSeconds, shutDownSeconds } = deadlines;
