@@ -6,7 +6,7 @@ import {
   checkSpec,
   convergeRequestSchema,
   type FieldError,
-  isForNoNode,
+  isForTheRecord,
   isSameSpec,
   type Patch,
   Problem,
@@ -101,7 +101,7 @@ export async function startConverge(
     replace,
     dropExtensions: cluster.spec.extensions.filter((name) => !spec.extensions.includes(name)),
     previousSpec: isChanged ? cluster.spec : null,
-    isRecordOnly: isChanged && replace === null && apply === "reload" && isForNoNode(cluster.spec, spec),
+    isRecordOnly: isChanged && replace === null && apply === "reload" && isForTheRecord(cluster.spec, spec),
   };
   if (!request.isRecordOnly) refusePaused(cluster, intent.verb);
   const preview = call.query.dryRun ? await planOf(context, cluster, spec, request) : null;

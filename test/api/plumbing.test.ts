@@ -150,7 +150,7 @@ describe("unknown places", () => {
 
   test.each([
     ["PUT", "/v1/clusters", "POST, GET"],
-    ["PATCH", `/v1/clusters/${newClusterId()}`, "GET, DELETE"],
+    ["PUT", `/v1/clusters/${newClusterId()}`, "GET, PATCH, DELETE"],
     ["DELETE", "/v1/operations", "GET"],
     ["POST", "/healthz", "GET"],
     ["TRACE", "/v1/operations", "GET"],

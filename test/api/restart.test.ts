@@ -154,7 +154,7 @@ describe("POST …/nodes/{nodeId}/reinitialize", () => {
 
   test("knows only nodes of this cluster", async () => {
     expect(code(await reinitialize(makeNode().id))).toEqual([404, "not-found"]);
-    expect(code(await reinitialize("pg1"))).toEqual([422, "invalid-request"]);
+    expect(code(await reinitialize("pg1"))).toEqual([404, "not-found"]);
     await expectNothingChanged();
   });
 

@@ -7,6 +7,7 @@ import { buffer } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type SynthesizedStage, synthesize } from "../../../infra/build/synth.ts";
 import { environmentSettingsSchema } from "../../../layers/domain/environment.ts";
+import { operationKindSchema } from "../../../layers/domain/operation/operation.ts";
 import { deploy } from "../../../local/deploy/deploy.ts";
 import type { DeployTargets } from "../../../local/deploy/targets.ts";
 import { Ec2Service } from "../../../local/endpoints/ec2/service.ts";
@@ -155,7 +156,7 @@ describe("the stage `local`, deployed", () => {
 
   test("has a version behind each workflow that the API starts", () => {
     const { workflows } = settingsOf("pgherd-local-api");
-    expect(Object.keys(workflows).sort()).toEqual(["create-cluster", "delete-cluster"]);
+    expect(Object.keys(workflows).sort()).toEqual(operationKindSchema.options.toSorted());
     for (const [kind, arn] of Object.entries(workflows)) {
       const { configuration, version } = environment.lambda.resolve(arn, null);
       expect([configuration.functionName, version]).toEqual([`pgherd-local-${kind}`, "1"]);
@@ -179,7 +180,7 @@ describe("the stage `local`, deployed", () => {
   test("has timers and routes that lead to functions, and an instance profile that leads to a role", async () => {
     for (const { target } of deployment.rules) environment.lambda.resolve(target, null);
     for (const { integration } of deployment.routes) environment.lambda.resolve(integration, null);
-    expect(deployment.rules).toMatchObject([{ everySeconds: 60 }]);
+    expect(deployment.rules.map(({ everySeconds }) => everySeconds)).toEqual([60, 60, 60, 60, 60, 60]);
 
     const { launchTemplateId } = settingsOf("pgherd-local-create-cluster");
     const answer = await environment.ec2.call(

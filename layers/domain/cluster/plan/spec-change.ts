@@ -14,6 +14,11 @@ export function isForNoNode(before: ClusterSpec, after: ClusterSpec): boolean {
   return isSame(sorted(nodeSpec(before, "")), sorted(nodeSpec(after, "")));
 }
 
+/** Nothing differs that takes more than writing it down. */
+export function isForTheRecord(before: ClusterSpec, after: ClusterSpec): boolean {
+  return before.instanceType === after.instanceType && isForNoNode(before, after);
+}
+
 /** Nothing differs at all. */
 export function isSameSpec(before: ClusterSpec, after: ClusterSpec): boolean {
   return isSame(sorted(before), sorted(after));
