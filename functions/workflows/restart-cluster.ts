@@ -27,6 +27,8 @@ const lookMs = 1_000;
 interface Change {
   readonly shard: number;
   readonly change: RollingChange;
+  /** How much was done when this was planned: what was carried out before is known by it. */
+  readonly before: number;
 }
 
 /** What is done, in `Operation.result`: a plan that follows looks here, so that nobody is restarted twice. */
@@ -51,14 +53,18 @@ export const restartLoop: Loop<ClusterPorts, Change> = {
     const { nodes } = await readCluster(scope);
     for (const shard of shardsOf(nodes)) {
       const change = await nextIn(scope, shard);
-      if (change !== null) return { shard, change };
+      if (change !== null) return { shard, change, before: countDone(await readResult(scope)) };
     }
     return null;
   },
   nameOf: ({ change }) =>
     change.kind === "move-leader" ? `move the leader from ${change.from}` : `restart ${change.nodeId}`,
-  carryOut: (scope, { shard, change }) =>
-    change.kind === "move-leader" ? move(scope, shard, change) : restart(scope, shard, change),
+  carryOut: async (scope, planned) => {
+    const { change, before } = planned;
+    // The process before this one came to the end of it, and died before anybody heard.
+    if (countDone(await readResult(scope)) > before) return undefined;
+    return change.kind === "move-leader" ? move(scope, planned, change) : restart(scope, planned, change);
+  },
   statusAt: (ending) =>
     ending.state === "failed"
       ? { status: "degraded", statusReason: `The restart did not come to its end. ${ending.message}` }
@@ -82,6 +88,8 @@ async function plans(scope: ClusterScope, shard: number): Promise<RollingPlan> {
   return planRestart(wish, restarted, members.map(rollingMember));
 }
 
+const countDone = ({ restarted, leaderMoves }: Result): number => restarted.length + leaderMoves.length;
+
 async function readResult({ operationId, ports }: ClusterScope): Promise<Result> {
   const operation = await ports.store.getOperation(operationId);
   return resultSchema.parse(operation?.result ?? {});
@@ -89,7 +97,7 @@ async function readResult({ operationId, ports }: ClusterScope): Promise<Result>
 
 async function move(
   scope: ClusterScope,
-  shard: number,
+  { shard }: Change,
   { avoid, candidate, from }: Extract<RollingChange, { kind: "move-leader" }>,
 ): Promise<string> {
   const { force } = restartRequestSchema.parse(scope.request);
@@ -114,18 +122,16 @@ async function move(
 
 async function restart(
   scope: ClusterScope,
-  shard: number,
+  { shard, before }: Change,
   { isLeader, nodeId, withPatroni }: Extract<RollingChange, { kind: "restart-member" }>,
 ): Promise<string | undefined> {
   const { node } = await readNode(scope, nodeId);
-  const result = await readResult(scope);
-  const count = result.restarted.filter((one) => one.nodeId === nodeId).length;
   try {
     const { pauseMs } = await runOn(
       scope,
       node,
       "restart-member",
-      `restart.${nodeId}.${count}`,
+      `restart.${nodeId}.${before}`,
       restartSeconds,
       {
         environment: scope.ports.settings.environment,
@@ -138,6 +144,7 @@ async function restart(
       },
     );
     const done: Restarted = { nodeId, inPlace: isLeader };
+    const result = await readResult(scope);
     await scope.ports.store.putOperationResult(scope.operationId, {
       ...result,
       restarted: [...result.restarted, done],

@@ -190,8 +190,11 @@ describe("a rolling restart", () => {
     const world = await open(cloud);
     const { plane, cluster, shard } = world;
     const operation = await plane.writeStart("restart-cluster", cluster.id, everybody);
+    let isAsked = false;
     plane.hooks.afterCheckpoint = async () => {
-      if (shard.done.length === 1) await plane.requestCancel(operation);
+      if (isAsked || shard.done.length === 0) return;
+      isAsked = true;
+      await plane.requestCancel(operation);
     };
     expect((await plane.carryOut(operation)).state).toBe("cancelled");
     expect(shard.done.length).toBeLessThan(3);
