@@ -2,7 +2,9 @@ import { createConnection } from "node:net";
 import { connect } from "node:tls";
 import { type Cluster, nodePorts, type Operation } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { nodePaths } from "../../layers/domain/config/paths.ts";
 import { Database } from "./support/database.ts";
+import { onMachine } from "./support/machines.ts";
 import { load, Session } from "./support/sessions.ts";
 import { waitFor } from "./support/wait.ts";
 import { api, environment } from "./support/world.ts";
@@ -12,6 +14,19 @@ const loadSeconds = 30;
 const graceSeconds = 60;
 /** A reconciler's minute, and the operation that it starts. */
 const retiredSeconds = graceSeconds + 120;
+const terminationTimeoutMs = 10_000;
+const poolerConsole = ["-h", nodePaths.poolerSocket, "-p", String(nodePorts.pooled), "-d", "pgbouncer"];
+const showServers = [
+  "runuser",
+  "-u",
+  "pgbouncer",
+  "--",
+  "psql",
+  "-XAt",
+  ...poolerConsole,
+  "-c",
+  "SHOW SERVERS",
+];
 const noFailure = /number of failed transactions: 0 /;
 
 describe("secrets that are rotated", () => {
@@ -59,6 +74,17 @@ describe("secrets that are rotated", () => {
     }
   }
 
+  /** A pooler that has not read yet that its connection has ended would hand it out once more. */
+  async function poolersLetGoOf(user: string): Promise<void> {
+    const { body } = await api.get<Cluster>(`/v1/clusters/${cluster.id}`);
+    for (const { address, id } of body.nodes) {
+      await waitFor(`the pooler of ${id} has no connection of ${user}`, 30, async () => {
+        const servers = await onMachine(address ?? "", showServers);
+        return servers.split("\n").some((line) => line.split("|")[1] === user) ? undefined : true;
+      });
+    }
+  }
+
   async function streams(): Promise<boolean> {
     const { body } = await api.get<{ shards: { members: { state: string }[] }[] }>(
       `/v1/clusters/${cluster.id}/topology`,
@@ -86,8 +112,9 @@ describe("secrets that are rotated", () => {
     await after.sql(
       "readWrite",
       "admin",
-      "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'client'",
+      `SELECT count(pg_terminate_backend(pid, ${terminationTimeoutMs})) FROM pg_stat_activity WHERE usename = 'client'`,
     );
+    await poolersLetGoOf("client");
     expect(await session.ask("SELECT 2")).toBe("2");
     expect(await streams()).toBe(true);
   });
