@@ -2,7 +2,8 @@ import {
   type Cluster,
   type ClusterSpec,
   type ConvergeRequest,
-  checkChange,
+  checkImmutable,
+  checkShrinking,
   checkSpec,
   convergeRequestSchema,
   type FieldError,
@@ -44,9 +45,10 @@ export function changedSpec(
     instanceType: settings.defaultInstanceType,
     deletionProtection: settings.defaultDeletionProtection,
   });
-  if (!patched.ok) throw notPossible(patched.errors);
+  const immutable = checkImmutable(cluster.spec, patch);
+  if (!patched.ok) throw notPossible([...immutable, ...patched.errors]);
   const { spec } = patched;
-  const { immutable, shrinking } = checkChange(cluster.spec, spec, patch);
+  const shrinking = checkShrinking(cluster.spec, spec);
   const { errors, warnings } = checkSpec(spec);
   const all = [...immutable, ...shrinking, ...errors];
   if (all.length === 0) return { spec, warnings: [...warnings, ...restartWarnings(cluster.spec, spec)] };

@@ -1,6 +1,6 @@
 import type { Cluster } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { makeAudit, makeCluster, makeNode, makeOperation, newClusterId } from "./support/fixtures.ts";
+import { makeAudit, makeCluster, makeNode, makeOperation } from "./support/fixtures.ts";
 import { type Reply, type World, Worlds } from "./support/world.ts";
 
 let worlds: Worlds;
@@ -70,27 +70,6 @@ describe.each(verbs)("POST …/%s", (verb, body, change) => {
     const reply = await post(cluster, verb, body, "?dryRun=true");
     expect(reply.status, reply.text).toBe(200);
     expect(reply.body).toMatchObject({ dryRun: true, summary: expect.stringContaining('"orders"') });
-    expect(await world.items()).toEqual(before);
-  });
-
-  test("is refused to a viewer, for a cluster that is not there, by a stale If-Match and beside another operation", async () => {
-    const cluster = await clusterThatIs(change);
-    const path = `/v1/clusters/${cluster.id}/${verb}`;
-    const options = body === undefined ? {} : { body };
-    expect(code(await world.call("POST", path, { ...options, role: "viewer" }))).toEqual([403, "forbidden"]);
-    expect(code(await post({ id: newClusterId() }, verb, body))).toEqual([404, "not-found"]);
-    const stale = { ...options, headers: { "if-match": '"7"' } };
-    expect(code(await world.call("POST", path, stale))).toEqual([412, "precondition-failed"]);
-    await post(cluster, verb, body);
-    expect(code(await post(cluster, verb, body))).toEqual([409, "operation-in-progress"]);
-  });
-
-  test("makes no sense while the cluster is failed: the answer names the statuses in which it does", async () => {
-    const cluster = await clusterThatIs({ ...change, status: "failed" });
-    const before = await world.items();
-    const reply = await post(cluster, verb, body);
-    expect(code(reply)).toEqual([409, "wrong-status"]);
-    expect(reply.body["detail"]).toMatch(verb === "start" ? /stopped or degraded/ : /available or degraded/);
     expect(await world.items()).toEqual(before);
   });
 });

@@ -108,13 +108,6 @@ describe("replacing a node", () => {
     },
   );
 
-  test("of a stopped cluster is refused with the statuses in which it is not", async () => {
-    await world.store.updateClusterStatus(cluster.id, "stopped", "It was stopped.");
-    const reply = await replace(node.id);
-    expect(code(reply)).toEqual([409, "wrong-status"]);
-    expect(reply.body["detail"]).toMatch(/available or degraded/);
-  });
-
   test.each([{ fresh: "yes" }, { zone: 1 }, { volume: "new" }])("with %j is refused", async (body) => {
     expect(code(await replace(node.id, body))).toEqual([422, "invalid-request"]);
     await expectNothingChanged();

@@ -99,24 +99,6 @@ describe("POST …/restart", () => {
     expect(code(reply)).toEqual([422, "node-unknown"]);
     expect(reply.body["errors"]).toMatchObject([{ path: "/nodeIds/1" }]);
   });
-
-  test("is refused while another operation runs, in the wrong status, by a stale If-Match and by a viewer", async () => {
-    const path = `/v1/clusters/${cluster.id}/restart`;
-    const headers = { "if-match": '"7"' };
-    expect(code(await world.call("POST", path, { role: "operator", body: {}, headers }))).toEqual([
-      412,
-      "precondition-failed",
-    ]);
-    expect(code(await world.call("POST", path, { role: "viewer", body: {} }))).toEqual([403, "forbidden"]);
-    await expectNothingChanged();
-    await restart({});
-    expect(code(await restart({}))).toEqual([409, "operation-in-progress"]);
-    const stopped = await world.makeAvailable("stopped");
-    await world.store.updateClusterStatus(stopped.id, "stopped", "It was stopped.");
-    const reply = await world.call("POST", `/v1/clusters/${stopped.id}/restart`, { role: "operator" });
-    expect(code(reply)).toEqual([409, "wrong-status"]);
-    expect(reply.body["detail"]).toContain("available or degraded");
-  });
 });
 
 describe("POST …/nodes/{nodeId}/reinitialize", () => {

@@ -12,8 +12,24 @@ import type { ClusterSpec } from "./spec.ts";
 /** A change of a spec as RFC 7396 has it: what is named changes, `null` goes back to the default. */
 export type Patch = Readonly<Record<string, unknown>>;
 
+/** What a cluster was created with and keeps, and what to do instead. */
+const immutable = [
+  ["name", "the endpoints and the passwords' parameters were handed out under it"],
+  ["postgresVersion", "a major version is changed by moving the data to a new cluster"],
+  ["database", "rename it with ALTER DATABASE in a new cluster, or create another one beside it"],
+] as const;
+
+/** They may be sent as they are, so that a spec that was read can be sent back; another value learns why it is none. */
+const immutableFields = {
+  name: z.string().meta({ description: "Cannot be changed." }),
+  postgresVersion: z.int().meta({ description: "Cannot be changed." }),
+  database: z.string().meta({ description: "Cannot be changed." }),
+} satisfies Record<(typeof immutable)[number][0], z.ZodType>;
+
 /** The body of `PATCH /v1/clusters/{clusterId}`: the fields of a create, each optional and nullable. */
-export const patchClusterBodySchema = z.strictObject(nullableFields(createClusterBodySchema.shape));
+export const patchClusterBodySchema = z.strictObject(
+  nullableFields({ ...createClusterBodySchema.shape, ...immutableFields }),
+);
 
 function nullableFields(shape: Readonly<Record<string, z.ZodType>>): Record<string, z.ZodType> {
   return Object.fromEntries(Object.entries(shape).map(([name, field]) => [name, nullableField(field)]));
@@ -42,10 +58,11 @@ export type PatchedSpec =
   | { readonly ok: true; readonly spec: ClusterSpec }
   | { readonly ok: false; readonly errors: readonly FieldError[] };
 
-/** The spec with the patch on it, complete again. Whether it can be carried out is {@link checkSpec}'s to say. */
+/** The spec with the patch on it, complete again; what cannot be changed stays. Whether it can be carried out is {@link checkSpec}'s to say. */
 export function patchSpec(spec: ClusterSpec, patch: Patch, defaults: SpecDefaults): PatchedSpec {
-  const merged = mergePatch(follow(spec, patch), patch);
-  const parsed = createClusterBodySchema.safeParse({ ...merged, name: merged["name"] ?? spec.name });
+  const changing = Object.entries(patch).filter(([field]) => !(field in immutableFields));
+  const merged = mergePatch(follow(spec, patch), Object.fromEntries(changing));
+  const parsed = createClusterBodySchema.safeParse(merged);
   if (!parsed.success) return { ok: false, errors: parsed.error.issues.map(fieldError) };
   return { ok: true, spec: completeSpec(parsed.data, defaults) };
 }
@@ -101,28 +118,19 @@ function becomes(patch: unknown, placement: string): boolean {
   return isObject(patch) && (patch["placement"] === placement || patch["placement"] === null);
 }
 
-const immutable = [
-  ["name", "the endpoints and the passwords' parameters were handed out under it"],
-  ["postgresVersion", "a major version is changed by moving the data to a new cluster"],
-  ["database", "rename it with ALTER DATABASE in a new cluster, or create another one beside it"],
-] as const;
-
-/** What a cluster that is there cannot become. */
-export function checkChange(
-  before: ClusterSpec,
-  after: ClusterSpec,
-  patch: Patch,
-): { immutable: FieldError[]; shrinking: FieldError[] } {
-  const changed = immutable
-    .filter(([field]) => before[field] !== after[field] || (field in patch && patch[field] === null))
+/** What the patch asks for and no cluster can be given. */
+export function checkImmutable(spec: ClusterSpec, patch: Patch): FieldError[] {
+  return immutable
+    .filter(([field]) => field in patch && patch[field] !== spec[field])
     .map(([field, reason]) => ({
       path: `/${field}`,
-      message: `stays ${JSON.stringify(before[field])} for the life of the cluster: ${reason}`,
+      message: `stays ${JSON.stringify(spec[field])} for the life of the cluster: ${reason}`,
     }));
+}
+
+export function checkShrinking(before: ClusterSpec, after: ClusterSpec): FieldError[] {
   const [from, to] = [before.storage.sizeGiB, after.storage.sizeGiB];
-  const shrinking = {
-    path: "/storage/sizeGiB",
-    message: `a volume only grows, and it has ${from} GiB: to get down to ${to} GiB, create a cluster of that size and move the data with pg_dump or logical replication`,
-  };
-  return { immutable: changed, shrinking: to < from ? [shrinking] : [] };
+  if (to >= from) return [];
+  const message = `a volume only grows, and it has ${from} GiB: to get down to ${to} GiB, create a cluster of that size and move the data with pg_dump or logical replication`;
+  return [{ path: "/storage/sizeGiB", message }];
 }

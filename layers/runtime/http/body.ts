@@ -1,8 +1,11 @@
 import type { HonoRequest } from "hono";
 import { Problem } from "../../domain/problems.ts";
+import { jsonPointer } from "./field-errors.ts";
 
 /** Ten times the largest spec that the schema allows in practice, far below what API Gateway lets through. */
 export const bodyBytesMax = 65_536;
+/** No body that means anything is half as deep. */
+const depthMax = 16;
 
 const jsonPattern = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
 
@@ -17,11 +20,36 @@ export async function readBody(request: HonoRequest): Promise<unknown> {
     const found = contentType === undefined ? "there is no Content-Type" : "this is something else";
     throw new Problem("unsupported-media-type", `The body must be application/json; ${found}.`);
   }
+  const value = parse(bytes);
+  checkShape(value, []);
+  return value;
+}
+
+function parse(bytes: ArrayBuffer): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     throw malformed(error);
   }
+}
+
+/**
+ * What no schema sees: a member named `__proto__`, which would be accepted and ignored, and a depth that whoever walks
+ * through the body later would not survive.
+ */
+function checkShape(value: unknown, path: readonly string[]): void {
+  if (typeof value !== "object" || value === null) return;
+  if (path.length >= depthMax) throw misshapen(path, `must be nested at most ${depthMax} levels deep`);
+  for (const [name, inner] of Object.entries(value)) {
+    if (name === "__proto__") throw misshapen([...path, name], "is unknown here");
+    checkShape(inner, [...path, name]);
+  }
+}
+
+function misshapen(path: readonly string[], message: string): Problem {
+  return new Problem("invalid-request", "The body is nothing that any call takes.", {
+    errors: [{ path: jsonPointer(path), message }],
+  });
 }
 
 function malformed(cause: unknown): Problem {
