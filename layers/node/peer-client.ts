@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
 import { nodePorts } from "../domain/cluster/node-ports.ts";
-import { tlsFiles } from "../domain/config/index.ts";
+import { ownIdentity } from "./identity.ts";
 
 /** A body that is longer is not what we asked for. */
 const answerBytesMax = 1024 * 1024;
@@ -42,11 +41,7 @@ export class PeerClient implements Disposable {
   }
 
   static async open(): Promise<PeerClient> {
-    const files = tlsFiles("postgres");
-    const [ca, cert, key] = await Promise.all(
-      [files.authority, files.certificate, files.key].map((path) => readFile(path)),
-    );
-    return new PeerClient(new Agent({ ca, cert, key, keepAlive: true }));
+    return new PeerClient(new Agent({ ...(await ownIdentity()), keepAlive: true }));
   }
 
   [Symbol.dispose](): void {

@@ -58,6 +58,7 @@ export async function reload(units: readonly string[]): Promise<void> {
 
 /** Units of the list that run or are about to. */
 export async function active(units: readonly string[]): Promise<Set<string>> {
+  if (units.length === 0) return new Set();
   const { stdout } = await run("systemctl", ["is-active", ...units], { answers: [3, 4] });
   const states = stdout.trim().split("\n");
   return new Set(

@@ -1,9 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { connect, type TLSSocket } from "node:tls";
 import { nodePorts } from "../../domain/cluster/node-ports.ts";
-import { tlsFiles } from "../../domain/config/index.ts";
 import type { Peer } from "../../domain/node/protocol.ts";
 import { NodeFailure } from "../failure.ts";
+import { type Identity, ownIdentity } from "../identity.ts";
 import { onLines, sendLine } from "./lines.ts";
 import { type GateAnswer, type GateWord, gateAnswerSchema } from "./protocol.ts";
 
@@ -51,7 +50,7 @@ class GateLine {
   }
 }
 
-function knock(peer: Peer, identity: { ca: Buffer; cert: Buffer; key: Buffer }): Promise<GateLine> {
+function knock(peer: Peer, identity: Identity): Promise<GateLine> {
   return new Promise((resolve, reject) => {
     const socket = connect({
       ...identity,
@@ -82,18 +81,13 @@ export class Gates implements Disposable {
   }
 
   static async open(peers: readonly Peer[]): Promise<Gates> {
-    const files = tlsFiles("postgres");
-    const [ca, cert, key] = await Promise.all([
-      readFile(files.authority),
-      readFile(files.certificate),
-      readFile(files.key),
-    ]);
+    const identity = await ownIdentity();
     const lines = new Map<string, GateLine>();
     const closed: string[] = [];
     await Promise.all(
       peers.map(async (peer) => {
         try {
-          lines.set(peer.nodeId, await knock(peer, { ca, cert, key }));
+          lines.set(peer.nodeId, await knock(peer, identity));
         } catch (error) {
           // A node that is away has no clients that could be held.
           process.stderr.write(`${peer.nodeId}: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
+import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
@@ -9,6 +9,7 @@ import { awaitDcs } from "../dcs.ts";
 import { Deadline } from "../deadline.ts";
 import { NodeFailure } from "../failure.ts";
 import { ensureDirectory, ensureFile, type FileIntent, readIfPresent, root } from "../files.ts";
+import { readKey } from "../identity.ts";
 import { type ServiceFiles, serviceFiles } from "../node-files.ts";
 import { type NodePasswords, readNodePasswords } from "../passwords.ts";
 import { drainPooler } from "../pooler.ts";
@@ -25,30 +26,6 @@ function findSelf(intent: NodeIntent): Peer {
   if (self === undefined)
     throw new NodeFailure(`${intent.nodeId} is not among its own peers`, { code: "not-a-peer" });
   return self;
-}
-
-/** The key that the certificate is for: the one in use, or the one that `renew-key` has made beside it. */
-export async function readKey(intent: NodeIntent): Promise<string> {
-  const keys = await Promise.all([nodePaths.key, nodePaths.nextKey].map(readIfPresent));
-  if (keys[0] === null)
-    throw new NodeFailure("the node has no key yet: prepare comes first", { code: "not-prepared" });
-  const certificate = new X509Certificate(intent.nodeCertificate);
-  const key = keys.find((one) => one !== null && certificate.checkPrivateKey(createPrivateKey(one))) ?? null;
-  if (key === null) {
-    throw new NodeFailure("the certificate is not for this node's key", { code: "certificate-mismatch" });
-  }
-  if (!authorities(intent).some((authority) => certificate.verify(authority.publicKey))) {
-    throw new NodeFailure("the certificate is not signed by the cluster's authority", {
-      code: "certificate-mismatch",
-    });
-  }
-  return key;
-}
-
-function authorities(intent: NodeIntent): X509Certificate[] {
-  const end = "-----END CERTIFICATE-----";
-  const texts = intent.authorityCertificate.split(end).filter((text) => text.trim() !== "");
-  return texts.map((text) => new X509Certificate(`${text.trimStart()}${end}\n`));
 }
 
 /** From here on the other key is the past. */

@@ -5,6 +5,7 @@ import { changePasswordsSql, unchangedPasswordsSql } from "../database-sql.ts";
 import { Deadline } from "../deadline.ts";
 import { NodeFailure } from "../failure.ts";
 import { ensureFile } from "../files.ts";
+import { readKey } from "../identity.ts";
 import { serviceFiles } from "../node-files.ts";
 import { NoticeBoard } from "../notice-board.ts";
 import { readOwnIntent } from "../own-intent.ts";
@@ -18,7 +19,7 @@ import {
 import { PeerClient } from "../peer-client.ts";
 import { runSql } from "../psql.ts";
 import { reload } from "../systemd.ts";
-import { applyIntent, readKey } from "./configure.ts";
+import { applyIntent } from "./configure.ts";
 
 type Input = NodeCommands["switch-passwords"]["input"];
 
