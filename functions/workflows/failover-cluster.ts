@@ -1,5 +1,5 @@
 import { failoverRequestSchema } from "@pgherd/layers/domain";
-import { pointOfNoReturn, step, type Workflow, workflowHandler } from "@pgherd/layers/runtime/workflow";
+import { step, type Workflow, workflowHandler } from "@pgherd/layers/runtime/workflow";
 import { type ClusterScope, readCluster } from "./create-cluster/records.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 import { changeRole } from "./role-change.ts";
@@ -11,7 +11,8 @@ const attemptsMax = 3;
 export const failoverWorkflow: Workflow<ClusterPorts> = {
   kind: "failover-cluster",
   attemptsMax,
-  chapters: [pointOfNoReturn, step("failover", failover)],
+  isForwardOnly: true,
+  chapters: [step("failover", failover)],
   statusAt: (ending) =>
     ending.state === "succeeded"
       ? { status: "degraded", statusReason: "A leader was appointed; the other members are catching up." }

@@ -1,6 +1,6 @@
 import { pauseSchema } from "@pgherd/layers/domain";
 import { step, type Workflow, workflowHandler } from "@pgherd/layers/runtime/workflow";
-import { setMaintenanceMode } from "./maintenance-mode.ts";
+import { setMaintenanceMode, statusAtEnd } from "./maintenance-mode.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 
 const attemptsMax = 4;
@@ -11,7 +11,7 @@ export const pauseClusterWorkflow: Workflow<ClusterPorts> = {
   attemptsMax,
   isForwardOnly: true,
   chapters: [step("pause", (scope) => setMaintenanceMode(scope, pauseSchema.parse(scope.request)))],
-  statusAt: () => null,
+  statusAt: statusAtEnd,
 };
 
 export const handler = workflowHandler(pauseClusterWorkflow, openPorts);

@@ -1,5 +1,5 @@
 import { step, type Workflow, workflowHandler } from "@pgherd/layers/runtime/workflow";
-import { setMaintenanceMode } from "./maintenance-mode.ts";
+import { setMaintenanceMode, statusAtEnd } from "./maintenance-mode.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 
 const attemptsMax = 4;
@@ -10,7 +10,7 @@ export const resumeClusterWorkflow: Workflow<ClusterPorts> = {
   attemptsMax,
   isForwardOnly: true,
   chapters: [step("resume", (scope) => setMaintenanceMode(scope, null))],
-  statusAt: () => null,
+  statusAt: statusAtEnd,
 };
 
 export const handler = workflowHandler(resumeClusterWorkflow, openPorts);

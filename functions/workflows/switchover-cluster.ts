@@ -1,5 +1,5 @@
 import { switchoverRequestSchema } from "@pgherd/layers/domain";
-import { pointOfNoReturn, step, type Workflow, workflowHandler } from "@pgherd/layers/runtime/workflow";
+import { step, type Workflow, workflowHandler } from "@pgherd/layers/runtime/workflow";
 import type { ClusterScope } from "./create-cluster/records.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 import { moveLeader } from "./role-change.ts";
@@ -13,7 +13,8 @@ const patienceSeconds = 10;
 export const switchoverWorkflow: Workflow<ClusterPorts> = {
   kind: "switchover-cluster",
   attemptsMax,
-  chapters: [pointOfNoReturn, step("switchover", switchover)],
+  isForwardOnly: true,
+  chapters: [step("switchover", switchover)],
   statusAt: (ending) =>
     ending.state === "succeeded"
       ? { status: "available", statusReason: "Every member runs and answers its clients." }

@@ -30,6 +30,7 @@ export * from "./cluster/topology.ts";
 export * from "./environment.ts";
 export * from "./ids.ts";
 export * from "./logs.ts";
+export * from "./operation/cancellation.ts";
 export * from "./operation/operation.ts";
 export * from "./operation/progress.ts";
 export * from "./operation/requests.ts";

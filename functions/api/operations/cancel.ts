@@ -1,4 +1,4 @@
-import { endedStates, type Operation, Problem } from "@pgherd/layers/domain";
+import { cancellations, endedStates, type Operation, Problem } from "@pgherd/layers/domain";
 import {
   type Answer,
   type Call,
@@ -20,7 +20,7 @@ const definition = {
   tag: "operations",
   summary: "Cancel an operation",
   description:
-    "Asks the operation to stop at its next step and to undo what it did; it then ends as `cancelled`. A delete cannot be cancelled (`wrong-status`): what it removed does not come back.",
+    "Asks the operation to stop where it can; it then ends as `cancelled`. A create undoes what it did; every other one leaves what is done done, and `dryRun=true` says what that is. An operation that is past the point where it could stop ends as if nobody had asked. A delete cannot be cancelled (`wrong-status`): what it removed does not come back.",
   role: "operator",
   isMutation: true,
   params: operationParams,
@@ -50,11 +50,9 @@ function checkCancellable(operation: Operation): void {
   if (endedStates.includes(operation.state)) {
     throw new Problem("operation-ended", `Operation ${operation.id} has already ended: ${operation.state}.`);
   }
-  if (operation.kind === "delete-cluster") {
-    throw new Problem(
-      "wrong-status",
-      `Operation ${operation.id} deletes a cluster: what it has removed does not come back, so it goes on to its end.`,
-    );
+  const { heeded, leaves } = cancellations[operation.kind];
+  if (heeded === null) {
+    throw new Problem("wrong-status", `A ${operation.kind} cannot be cancelled. ${leaves}`);
   }
 }
 
@@ -76,11 +74,12 @@ async function cancel(context: ApiContext, call: Call, operation: Operation): Pr
   return answer;
 }
 
-function dryRun(operation: Operation): Answer {
+function dryRun({ id, kind }: Operation): Answer {
+  const { heeded, leaves } = cancellations[kind];
   const body: DryRun = {
     dryRun: true,
     kind: "cancel-operation",
-    summary: `Stop ${operation.kind} ${operation.id} at its next step and undo what it did.`,
+    summary: `Cancel ${kind} ${id}. Heeded: ${heeded} What it leaves: ${leaves}`,
     nodesPerZone: {},
     interrupts: [],
     warnings: [],
