@@ -1,42 +1,22 @@
-import { readParameters } from "../aws/node.ts";
-import { nodePaths } from "../domain/config/paths.ts";
-import type { NodeAnswer } from "../domain/node/protocol.ts";
-import { NodeFailure } from "./failure.ts";
-import { FinishedCommands } from "./memory.ts";
-import { answer, readInput } from "./program.ts";
-
-/** One verb: JSON on standard input, one line of JSON on standard output, exit status 0 when it is `ok`. */
-async function main(): Promise<NodeAnswer> {
-  try {
-    const invocation = {
-      verb: process.argv[2],
-      input: await readInput(process.stdin),
-      operationId: process.env["SSM_Operation"],
-      step: process.env["SSM_Step"],
-    };
-    const memory = new FinishedCommands(nodePaths.finished);
-    return { ok: true, output: await answer(invocation, { readSecrets: readParameters }, memory) };
-  } catch (error) {
-    return { ok: false, error: describe(error) };
-  }
-}
-
-function describe(error: unknown): { code: string; message: string } {
-  const messages: string[] = [];
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) messages.push(cause.message);
-  const message = messages.join(": ") || String(error);
-  return { code: error instanceof NodeFailure ? error.code : "internal", message };
-}
-
-/** What the node's own units run instead of a verb. */
+/**
+ * What the node's own units run, or a verb. Only what is asked for is loaded: a guard stays for good, and needs little.
+ */
 if (process.argv[2] === "gate") {
   const { keepGate } = await import("./gate/gate.ts");
   await keepGate();
-} else if (process.argv[2] === "handover") {
-  const { handOver } = await import("./handover.ts");
-  await handOver({ readSecrets: readParameters });
+} else if (process.argv[2] === "guard") {
+  const { keepGuard } = await import("./guard/guard.ts");
+  await keepGuard();
 } else {
-  const result = await main();
-  process.stdout.write(`${JSON.stringify(result)}\n`);
-  process.exitCode = result.ok ? 0 : 1;
+  const { readParameters } = await import("../aws/node.ts");
+  const context = { readSecrets: readParameters };
+  if (process.argv[2] === "handover") {
+    const { handOver } = await import("./handover.ts");
+    await handOver(context);
+  } else {
+    const { answerCommand } = await import("./command.ts");
+    const result = await answerCommand(context);
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+    process.exitCode = result.ok ? 0 : 1;
+  }
 }

@@ -2,6 +2,7 @@ import {
   configurationFiles,
   gateSocketUnit,
   gateUnit,
+  guardUnit,
   handoverUnit,
   nodePaths,
   patroniWrapper,
@@ -9,6 +10,8 @@ import {
   renderEtcdUnit,
   renderGateSocket,
   renderGateUnit,
+  renderGuard,
+  renderGuardUnit,
   renderHandoverUnit,
   renderHaproxy,
   renderHaproxyUnit,
@@ -140,6 +143,18 @@ function handover(): ServiceFiles {
   return { unit: handoverUnit, whenChanged: "nothing", unitFile: file, tls: [], configuration: [] };
 }
 
+/** It asks with Patroni's copies of key and certificates, and reads them for each question. */
+function guard({ intent, self }: NodeFilesInput): ServiceFiles {
+  const content = renderGuard(intent, self);
+  return {
+    unit: guardUnit,
+    whenChanged: "restart",
+    unitFile: unitFile(guardUnit, renderGuardUnit()),
+    tls: [],
+    configuration: [{ path: configurationFiles.guard, content, owner: root, mode: 0o644 }],
+  };
+}
+
 const makers = { etcd, postgres: patroni, haproxy, pgbouncer } as const;
 
 /** The services of the node in the order in which they start. */
@@ -150,6 +165,7 @@ export async function serviceFiles(input: NodeFilesInput): Promise<ServiceFiles[
   const leadsClients = present.includes("haproxy") || present.includes("pgbouncer");
   return [
     ...own,
+    ...(present.includes("postgres") ? [guard(input)] : []),
     ...(leadsClients ? [await gate(input)] : []),
     ...(present.some((service) => service !== "etcd") ? [handover()] : []),
   ];

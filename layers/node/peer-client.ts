@@ -52,6 +52,11 @@ export class PeerClient implements Disposable {
     return this.#json({ method: "GET", address, port, path, timeoutMs, body: null });
   }
 
+  /** For what answers without a body. */
+  async status(address: string, port: number, path: string, timeoutMs: number): Promise<number> {
+    return (await this.#send({ method: "GET", address, port, path, timeoutMs, body: null })).status;
+  }
+
   post(address: string, port: number, path: string, timeoutMs: number, body: object): Promise<PeerAnswer> {
     return this.#json({ method: "POST", address, port, path, timeoutMs, body });
   }

@@ -6,6 +6,8 @@ type UnitState = Inspection["services"][string];
 export interface ServiceState {
   readonly state: UnitState;
   readonly mainPid: number | null;
+  /** Somebody has asked it to end, and it has not yet. */
+  readonly isStopping: boolean;
 }
 
 /** systemd's words; a service that fell over and is about to be started again is `activating (auto-restart)`. */
@@ -29,7 +31,8 @@ export async function serviceStates(units: readonly string[]): Promise<ReadonlyM
       );
       const mainPid = Number(properties.get("MainPID") ?? 0);
       const state = stateOf(properties.get("ActiveState") ?? "", properties.get("SubState") ?? "");
-      return [unit, { state, mainPid: mainPid > 0 ? mainPid : null }];
+      const isStopping = properties.get("ActiveState") === "deactivating";
+      return [unit, { state, mainPid: mainPid > 0 ? mainPid : null, isStopping }];
     }),
   );
 }

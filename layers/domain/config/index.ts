@@ -2,6 +2,7 @@ export * from "./dynamic-configuration.ts";
 export * from "./dynamic-drift.ts";
 export * from "./etcd.ts";
 export * from "./gate-units.ts";
+export * from "./guard.ts";
 export * from "./haproxy.ts";
 export * from "./paths.ts";
 export * from "./patroni.ts";

@@ -26,6 +26,10 @@ export const nodePaths = {
   ownProgram: "/var/lib/pgherd/pgherd-node.mjs",
   /** Patroni's start wrapper asks here before a planned step down. */
   stepDownSocket: "/run/pgherd/step-down.sock",
+  /** When the guard heard Patroni last. */
+  guardSign: "/run/pgherd-guard/sign",
+  /** Every process of Patroni and its PostgreSQL, also of one whose Patroni is gone. */
+  patroniProcesses: "/sys/fs/cgroup/system.slice/patroni.service/cgroup.procs",
 } as const;
 
 /** Who owns a copy of the node's key, certificate and the cluster's CA certificate. */
@@ -52,6 +56,7 @@ export function tlsFiles(owner: TlsOwner): TlsFiles {
 export const configurationFiles = {
   etcd: `${nodePaths.configuration}/etcd.yaml`,
   patroni: `${nodePaths.configuration}/patroni.yaml`,
+  guard: `${nodePaths.configuration}/guard.json`,
   patroniWrapper: `${nodePaths.configuration}/patroni-wrapper.py`,
   haproxy: `${nodePaths.configuration}/haproxy.cfg`,
   pgbouncer: `${nodePaths.configuration}/pgbouncer.ini`,

@@ -1,6 +1,7 @@
 import type { NodeService } from "../../domain/cluster/cluster.ts";
 import { nodePaths } from "../../domain/config/index.ts";
 import type { VerbFunction } from "../context.ts";
+import { controlData } from "../control-data.ts";
 import { Deadline } from "../deadline.ts";
 import { NodeFailure } from "../failure.ts";
 import { readOwnIntent } from "../own-intent.ts";
@@ -39,28 +40,6 @@ async function catchUp(deadline: Deadline): Promise<void> {
 
 async function stopUnit(unit: string, deadline: Deadline): Promise<void> {
   await run("systemctl", ["stop", unit], { timeoutMs: deadline.remainingMs });
-}
-
-interface ControlData {
-  readonly state: string;
-  readonly checkpoint: string;
-}
-
-async function controlData(): Promise<ControlData | null> {
-  const { code, stdout } = await runAs(
-    "postgres",
-    `${nodePaths.postgresBin}/pg_controldata`,
-    ["-D", nodePaths.postgresData],
-    { answers: [1] },
-  );
-  if (code !== 0) return null;
-  const value = (name: string): string =>
-    stdout
-      .split("\n")
-      .find((line) => line.startsWith(`${name}:`))
-      ?.slice(name.length + 1)
-      .trim() ?? "";
-  return { state: value("Database cluster state"), checkpoint: value("Latest checkpoint location") };
 }
 
 const stoppedStates: readonly string[] = ["shut down", "shut down in recovery"];

@@ -55,7 +55,7 @@ export async function killForGood(address: string, unit: string): Promise<() => 
   // Known to systemd before the service dies.
   await shellAt(
     address,
-    `mkdir -p ${override} && printf '[Service]\\nRestart=no\\n' >${override}/no-restart.conf && systemctl daemon-reload && systemctl kill --signal=KILL ${unit}`,
+    `mkdir -p ${override} && printf '[Service]\\nRestart=no\\n' >${override}/no-restart.conf && systemctl daemon-reload && systemctl kill --kill-whom=main --signal=KILL ${unit}`,
   );
   return async () => {
     await shellAt(
