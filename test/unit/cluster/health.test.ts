@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -137,6 +138,14 @@ const deaf = { patroni: false, haproxy: false, pgbouncer: false };
 const dead = (observed: ObservedHealth, index: number): ObservedHealth =>
   withDcs(withNeighbour(observed, nodeIdOf(index), deaf), [index]);
 
+/** What a runbook begins with, an ellipsis standing for anything. */
+async function quotesOf(kind: string): Promise<RegExp[]> {
+  const page = await readFile(new URL(`../../../docs/runbooks/${kind}.md`, import.meta.url), "utf8");
+  return [...page.matchAll(/^> (.+)$/gm)].map(
+    ([, quote = ""]) => new RegExp(`^${quote.replaceAll(/[.%()]/g, "\\$&").replaceAll("…", ".+")}$`),
+  );
+}
+
 const sentences = (observed: ObservedHealth): string[] => findingsOf(observed).map((one) => one.sentence);
 const kinds = (observed: ObservedHealth): string[] => findingsOf(observed).map((one) => one.kind);
 
@@ -249,9 +258,15 @@ describe("what is found", () => {
     ],
     ["a wrong clock", withInspection(well(), 0, { clockSkewMs: 4500 }), ["clock-skew"], /off by 4.5 s/],
     ["nobody to ask", { ...well(), survey: null }, ["no-answer"], /none of its nodes takes commands/],
-  ])("%s is told by its own sentence, with the node", (_name, observed, expected, sentence) => {
+  ])("%s is told by its own sentence, with the node, which its runbook quotes", async (...trouble) => {
+    const [, observed, expected, sentence] = trouble;
     expect(kinds(observed)).toEqual(expected);
     expect(sentences(observed)[0]).toMatch(sentence);
+    const quotes = await quotesOf(expected[0] ?? "");
+    expect(
+      quotes.some((quote) => quote.test(sentences(observed)[0] ?? "")),
+      String(quotes),
+    ).toBe(true);
   });
 
   test("a stopped instance is told as such, whoever can be asked", () => {
