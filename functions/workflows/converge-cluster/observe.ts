@@ -154,19 +154,17 @@ function memberOf(node: ClusterNode, places: Places): ObservedMember | null {
       isHealthy: seen.state === (seen.role === "leader" ? "running" : "streaming"),
       isSynchronous: seen.role === "sync-standby",
       isProgramStale: places.get(node.id)?.isProgramStale ?? false,
-      pendingRestart: pendingOf(seen),
+      pendingRestart: pendingOf(places.get(node.id)?.pendingRestart ?? []),
     };
   }
   return null;
 }
 
-type SeenMember = NonNullable<ObservedPlace["patroni"]>["members"][number];
-
-/** Patroni tells values as text; what is no number has no direction. */
-function pendingOf({ pendingRestart, waiting = [] }: SeenMember): ObservedMember["pendingRestart"] {
-  if (!pendingRestart) return null;
+/** Values come as text; what is no number has no direction. */
+function pendingOf(pending: NonNullable<ObservedPlace["pendingRestart"]>): ObservedMember["pendingRestart"] {
+  if (pending.length === 0) return null;
   const numberOf = (text: string): number | null => (Number.isFinite(Number(text)) ? Number(text) : null);
-  return waiting.map(({ name, from, to }) => ({ name, from: numberOf(from), to: numberOf(to) }));
+  return pending.map(({ name, from, to }) => ({ name, from: numberOf(from), to: numberOf(to) }));
 }
 
 function dcsOf(cluster: Cluster, survey: Survey, places: Places): ObservedCluster["dcs"] {

@@ -19,6 +19,10 @@ const dcsMemberSchema = z.strictObject({
   isLeader: z.boolean(),
 });
 
+/** Values as PostgreSQL has them now, and as it was told. */
+const pendingParameterSchema = z.strictObject({ name: z.string(), from: z.string(), to: z.string() });
+export type PendingParameter = z.infer<typeof pendingParameterSchema>;
+
 const placeSchema = z.strictObject({
   /** Null before the node's first configure. */
   inspection: inspectionSchema.nullable(),
@@ -30,6 +34,8 @@ const placeSchema = z.strictObject({
   patroni: z.strictObject({ members: observationSchema.shape.members }).nullable(),
   /** Patroni on this node runs otherwise than its unit says: it takes a restart. */
   isProgramStale: z.boolean(),
+  /** What waits for a restart of PostgreSQL; null where that does not run. */
+  pendingRestart: z.array(pendingParameterSchema).nullable(),
   /** On the leader alone: every extension of the database, and the version that the node has to offer. */
   extensions: z
     .array(z.strictObject({ name: z.string(), version: z.string(), available: z.string().nullable() }))

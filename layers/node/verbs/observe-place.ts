@@ -10,6 +10,7 @@ import { inspectSelf, selfOf } from "../inspection.ts";
 import { readOwnIntent } from "../own-intent.ts";
 import { observeMembers } from "../patroni.ts";
 import { PeerClient } from "../peer-client.ts";
+import { pendingParameters } from "../pending-restart.ts";
 import { run } from "../process.ts";
 import { literal, runSql } from "../psql.ts";
 import { active } from "../systemd.ts";
@@ -23,6 +24,7 @@ const blank: ObservedPlace = {
   dcs: null,
   patroni: null,
   isProgramStale: false,
+  pendingRestart: null,
   extensions: null,
 };
 
@@ -96,6 +98,7 @@ export const observePlace: VerbFunction<"observe-place"> = async (input) => {
   if (intent === null) return blank;
   const hasPostgres = selfOf(intent).services.includes("postgres");
   using client = await PeerClient.open();
+  const pendingRestart = hasPostgres ? await orNull(pendingParameters(client, intent)) : null;
   const [inspection, filled, dcs, patroni, stale, extensions] = await Promise.all([
     inspectSelf(hasPostgres ? client : null, intent),
     isFilled(),
@@ -104,7 +107,7 @@ export const observePlace: VerbFunction<"observe-place"> = async (input) => {
     isProgramStale(intent),
     hasPostgres ? orNull(extensionsOf(input.database)) : null,
   ]);
-  return { inspection, isFilled: filled, dcs, patroni, isProgramStale: stale, extensions };
+  return { inspection, isFilled: filled, dcs, patroni, isProgramStale: stale, pendingRestart, extensions };
 };
 
 async function ownIntent(input: { clusterId: string; nodeId: string }): Promise<NodeIntent | null> {

@@ -1,0 +1,169 @@
+import type { Cluster, ClusterNode, Operation } from "@pgherd/layers/domain";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { nodePaths } from "../../layers/domain/config/paths.ts";
+import { Database } from "./support/database.ts";
+import { Load, prepareLoad } from "./support/load.ts";
+import { initAt, onMachine } from "./support/machines.ts";
+import { waitFor } from "./support/wait.ts";
+import { api, environment } from "./support/world.ts";
+
+/** Self-healing waits for a named time before it believes that an instance is gone, then boots another. */
+const healedSeconds = 180;
+
+describe("a running cluster becomes what its spec says, and clients of the nodes that stay do not notice", () => {
+  let cluster: Cluster;
+  let database: Database;
+  let load: Load;
+
+  beforeAll(async () => {
+    cluster = await api.createAvailable({ name: "changer", storage: { sizeGiB: 2 } });
+    database = await Database.of(environment, api, cluster.id);
+    await prepareLoad(database);
+    const addresses = [node(0), node(2)].flatMap(({ address }) => address ?? []);
+    load = await Load.start(database, { protocol: "prepared", addresses });
+  });
+
+  afterAll(async () => {
+    await load[Symbol.asyncDispose]();
+    await database[Symbol.asyncDispose]();
+    await api.remove(cluster.id);
+  });
+
+  function node(index: number): ClusterNode {
+    const found = cluster.nodes[index];
+    if (found === undefined) throw new Error(`no node ${index}`);
+    return found;
+  }
+
+  async function clusterNow(): Promise<Cluster> {
+    return (await api.get<Cluster>(`/v1/clusters/${cluster.id}`)).body;
+  }
+
+  async function change(method: string, path: string, body: unknown): Promise<Operation> {
+    const answer = await api.call<{ operation: Operation }>(method, `/v1/clusters/${cluster.id}${path}`, {
+      body,
+    });
+    expect(answer.status, JSON.stringify(answer.body)).toBe(202);
+    const ended = await api.operationEnd(answer.body.operation.id);
+    expect((await clusterNow()).status, JSON.stringify(ended)).toBe("available");
+    return ended;
+  }
+
+  const succeeds = async (method: string, path: string, body: unknown): Promise<void> => {
+    const ended = await change(method, path, body);
+    expect(ended.state, JSON.stringify(ended)).toBe("succeeded");
+  };
+
+  async function onEveryNode(sql: string): Promise<string[]> {
+    const { nodes } = await clusterNow();
+    return Promise.all(
+      nodes.map(async ({ address }) => {
+        const psql = ["psql", "-h", nodePaths.postgresSocket, "-XAtc", sql];
+        return (await onMachine(address ?? "", ["runuser", "-u", "postgres", "--", ...psql])).trim();
+      }),
+    );
+  }
+
+  async function states(): Promise<Record<string, string>> {
+    const { body } = await api.get<{ shards: { members: { nodeId: string; state: string }[] }[] }>(
+      `/v1/clusters/${cluster.id}/topology`,
+    );
+    const members = body.shards.flatMap((shard) => shard.members);
+    return Object.fromEntries(members.map(({ nodeId, state }) => [nodeId, state]));
+  }
+
+  test("a restart-only parameter is everywhere after a rolling restart", async () => {
+    await succeeds("PATCH", "?apply=restart", { parameters: { max_connections: 150 } });
+    expect(await onEveryNode("SHOW max_connections")).toEqual(["150", "150", "150"]);
+  });
+
+  test("a value that PostgreSQL does not start with is taken back, and the error has PostgreSQL's own words", async () => {
+    const ended = await change("PATCH", "?apply=restart", {
+      parameters: { max_locks_per_transaction: 100_000_000 },
+    });
+    expect(ended.state).toBe("failed");
+    expect(ended.error?.message).toMatch(/could not map anonymous shared memory/);
+    expect((await clusterNow()).spec.parameters).toEqual({ max_connections: 150 });
+    expect(await onEveryNode("SHOW max_locks_per_transaction")).toEqual(["64", "64", "64"]);
+  });
+
+  test("two more members, in the zones that have fewest, then three again", async () => {
+    await succeeds("POST", "/scale", { members: 5 });
+    const grown = await clusterNow();
+    const counts = Map.groupBy(grown.nodes, ({ zone }) => zone);
+    expect([...counts.values()].map((nodes) => nodes.length).toSorted()).toEqual([1, 2, 2]);
+    expect(Object.values(await states())).toHaveLength(5);
+    await succeeds("POST", "/scale", { members: 3 });
+    expect((await clusterNow()).nodes.map(({ id }) => id)).toEqual(cluster.nodes.map(({ id }) => id));
+  });
+
+  test("volumes grow while they are in use", async () => {
+    await succeeds("PATCH", "", { storage: { sizeGiB: 3 } });
+    expect((await clusterNow()).spec.storage.sizeGiB).toBe(3);
+  });
+
+  test("a node that is replaced keeps address and volume", async () => {
+    await succeeds("POST", `/nodes/${node(1).id}/replace`, {});
+    const [, replaced] = (await clusterNow()).nodes;
+    expect(replaced).toMatchObject({ id: node(1).id, address: node(1).address, volumeId: node(1).volumeId });
+    expect(replaced?.instanceId).not.toBe(node(1).instanceId);
+  });
+
+  test("a node that is replaced afresh keeps its address, and gets its data from the others", async () => {
+    await succeeds("POST", `/nodes/${node(1).id}/replace`, { fresh: true });
+    const [, replaced] = (await clusterNow()).nodes;
+    expect(replaced).toMatchObject({ id: node(1).id, address: node(1).address });
+    expect(replaced?.volumeId).not.toBe(node(1).volumeId);
+    expect((await states())[node(1).id]).toMatch(/streaming|running/);
+  });
+
+  test("through all of this, no transaction failed", async () => {
+    const report = await load.end();
+    expect(report.complaints).toEqual([]);
+    expect(report.transactions.length).toBeGreaterThan(0);
+  });
+
+  test("a machine that dies is made up for without anybody's call", async () => {
+    const dead = (await clusterNow()).nodes[1];
+    if (dead?.address == null) throw new Error("the node has no address");
+    process.kill((await initAt(dead.address)).pid, "SIGKILL");
+    await waitFor("the status says what is wrong", healedSeconds, async () => {
+      const { status, statusReason } = await clusterNow();
+      return status !== "available" && statusReason.includes(dead.id) ? true : undefined;
+    });
+    await waitFor("the cluster is whole again", healedSeconds, async () => {
+      const { status, nodes } = await clusterNow();
+      const healed = nodes.find(({ id }) => id === dead.id);
+      const isUp = /streaming|running/.test((await states())[dead.id] ?? "");
+      return status === "available" && healed?.state === "running" && isUp ? true : undefined;
+    });
+  });
+});
+
+test("etcd and proxies can have nodes of their own, and give them up again", async () => {
+  const cluster = await api.createAvailable({
+    name: "roomy",
+    members: 1,
+    storage: { sizeGiB: 2 },
+    dcs: { placement: "dedicated", members: 1 },
+    proxy: { placement: "dedicated", count: 2 },
+  });
+  try {
+    const services = (of: Cluster): string[] => of.nodes.map((node) => node.services.join(" ")).toSorted();
+    expect(services(cluster)).toEqual(["etcd", "haproxy pgbouncer", "haproxy pgbouncer", "postgres"]);
+    await using database = await Database.of(environment, api, cluster.id);
+    await database.sql("pooled", "admin", "CREATE TABLE kept AS SELECT 1 AS id");
+    const answer = await api.call<{ operation: Operation }>("PATCH", `/v1/clusters/${cluster.id}`, {
+      body: { dcs: { placement: "colocated" }, proxy: { placement: "colocated" } },
+    });
+    expect(answer.status, JSON.stringify(answer.body)).toBe(202);
+    const ended = await api.operationEnd(answer.body.operation.id);
+    expect(ended.state, JSON.stringify(ended)).toBe("succeeded");
+    const after = (await api.get<Cluster>(`/v1/clusters/${cluster.id}`)).body;
+    expect(services(after)).toEqual(["postgres etcd haproxy pgbouncer"]);
+    await using moved = await Database.of(environment, api, cluster.id);
+    expect(await moved.sql("pooled", "admin", "SELECT id FROM kept")).toBe("1");
+  } finally {
+    await api.remove(cluster.id);
+  }
+});
