@@ -4,25 +4,47 @@ import { initAt, onMachine, processesAt } from "./machines.ts";
 
 const run = promisify(execFile);
 
-/** The host's end of a machine's link: an interface of the machine names its peer by number. */
+interface Link {
+  readonly ifindex: number;
+  readonly ifname: string;
+  readonly link_index?: number;
+  readonly master?: string;
+  readonly ifalias?: string;
+}
+
+/** Ports of machines are called after zone and interface: nothing else of this host is ever taken down. */
+const machinePort = /^[^/]+\/eni-[0-9a-f]+$/;
+
+async function links(program: string, args: readonly string[]): Promise<Link[]> {
+  const { stdout } = await run(program, [...args]);
+  return JSON.parse(stdout) as Link[];
+}
+
+/**
+ * The host's end of a machine's link, which the machine's end names by number. The kernel is asked within the machine's
+ * network alone: the files under a machine's /sys are this host's, and its eth0 is another one.
+ */
 async function linkOf(address: string): Promise<string> {
-  const peer = (await onMachine(address, ["cat", "/sys/class/net/eth0/iflink"])).trim();
-  const { stdout } = await run("ip", ["-json", "link", "show"]);
-  const links = JSON.parse(stdout) as { ifindex: number; ifname: string }[];
-  const link = links.find(({ ifindex }) => ifindex === Number(peer));
-  if (link === undefined) throw new Error(`no link of this host leads to ${address}`);
-  return link.ifname;
+  const { pid } = await initAt(address);
+  const inside = ["-t", String(pid), "-n", "ip", "-json", "link", "show", "dev", "eth0"];
+  const [own] = await links("nsenter", inside);
+  const ports = await links("ip", ["-json", "link", "show", "type", "veth"]);
+  const port = ports.find(({ ifindex }) => ifindex === own?.link_index);
+  if (port?.master === undefined || !machinePort.test(port.ifalias ?? "")) {
+    throw new Error(`no port of a machine leads to ${address}`);
+  }
+  return port.ifname;
 }
 
 /** Cuts machines off the network, and returns what connects them again. Nobody is told: packets are lost. */
 export async function cutOff(addresses: readonly string[]): Promise<() => Promise<void>> {
-  const links = await Promise.all(addresses.map(linkOf));
-  await setLinks(links, "down");
-  return () => setLinks(links, "up");
+  const ports = await Promise.all(addresses.map(linkOf));
+  await setLinks(ports, "down");
+  return () => setLinks(ports, "up");
 }
 
-async function setLinks(links: readonly string[], state: "up" | "down"): Promise<void> {
-  for (const link of links) await run("ip", ["link", "set", "dev", link, state]);
+async function setLinks(ports: readonly string[], state: "up" | "down"): Promise<void> {
+  for (const link of ports) await run("ip", ["link", "set", "dev", link, state]);
 }
 
 /** Every process of the node whose command line fits. */
