@@ -3,20 +3,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { nodePorts } from "../domain/cluster/node-ports.ts";
 import { configurationFiles, dynamicConfiguration, dynamicDrift, nodePaths } from "../domain/config/index.ts";
-import type { YamlMapping } from "../domain/config/yaml.ts";
 import type { PendingParameter } from "../domain/node/membership-verbs.ts";
 import type { NodeIntent } from "../domain/node/protocol.ts";
 import { sharedParameters } from "../domain/postgres/parameter-rules.ts";
-import { Deadline } from "./deadline.ts";
+import type { Deadline } from "./deadline.ts";
 import { observeMembers } from "./patroni.ts";
 import type { PeerClient } from "./peer-client.ts";
 import { literal, runSql } from "./psql.ts";
 
-/**
- * Patroni looks at a changed configuration once in a loop (ten seconds in the most cautious profile), then waits a
- * second before it asks PostgreSQL what that takes, and tells the others with the next loop.
- */
-const takenMsMax = 25_000;
+/** Between two looks at what Patroni has done so far. */
 const lookMs = 250;
 const patroniTimeoutMs = 2_000;
 const loopback = "127.0.0.1";
@@ -26,6 +21,7 @@ const reloadable = ["wal_keep_size"];
 const sharedNames = Object.keys(sharedParameters).filter((name) => !reloadable.includes(name));
 
 const answerSchema = z.object({
+  isStandby: z.boolean(),
   loadedMs: z.number(),
   pending: z.array(z.object({ name: z.string(), from: z.string(), to: z.string() })),
   shared: z.record(z.string(), z.string()),
@@ -33,6 +29,7 @@ const answerSchema = z.object({
 
 /** Parameters of the command line, which is where Patroni puts the shared ones, never count as pending by themselves. */
 const sql = `SELECT pg_catalog.json_build_object(
+  'isStandby', pg_catalog.pg_is_in_recovery(),
   'loadedMs', extract(epoch FROM pg_catalog.pg_conf_load_time()) * 1000,
   'pending', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', s.name, 'from', s.setting, 'to', coalesce(f.setting, ''))), '[]'::json)
@@ -47,8 +44,11 @@ const sql = `SELECT pg_catalog.json_build_object(
  * What waits for a restart of this node's PostgreSQL, after Patroni has taken over the configuration that it was given
  * last. A Patroni that does not get there in time is told by its member's state, not here.
  */
-export async function pendingParameters(client: PeerClient, intent: NodeIntent): Promise<PendingParameter[]> {
-  const deadline = new Deadline(takenMsMax);
+export async function pendingParameters(
+  client: PeerClient,
+  intent: NodeIntent,
+  deadline: Deadline,
+): Promise<PendingParameter[]> {
   for (;;) {
     const { isTaken, pending } = await look(client, intent);
     if (isTaken || deadline.passed) return pending;
@@ -62,7 +62,7 @@ async function look(
 ): Promise<{ isTaken: boolean; pending: PendingParameter[] }> {
   const postgresConfiguration = `${nodePaths.postgresData}/postgresql.conf`;
   const [row] = await runSql("postgres", sql);
-  const { loadedMs, pending: told, shared } = answerSchema.parse(JSON.parse(row ?? ""));
+  const answer = answerSchema.parse(JSON.parse(row ?? ""));
   const [given, taken, text, members, dynamic] = await Promise.all([
     stat(configurationFiles.patroni),
     stat(postgresConfiguration),
@@ -70,26 +70,41 @@ async function look(
     observeMembers(client, loopback),
     client.get(loopback, nodePorts.patroni, "/config", patroniTimeoutMs),
   ]);
-  const written = parseConfiguration(text);
-  const own = sharedNames.flatMap((name): PendingParameter[] => {
-    const [from, to] = [shared[name], written.get(name)];
-    return from === undefined || to === undefined || same(from, to) ? [] : [{ name, from, to }];
-  });
-  const pending = [...told.filter(({ name }) => !sharedNames.includes(name)), ...own];
-  const isRead = taken.mtimeMs >= given.mtimeMs && loadedMs >= Math.floor(taken.mtimeMs);
+  const told = answer.pending.filter(({ name }) => !sharedNames.includes(name));
+  const shared = sharedOf(intent, dynamic.body, answer, parseConfiguration(text));
+  const isRead = taken.mtimeMs >= given.mtimeMs && answer.loadedMs >= Math.floor(taken.mtimeMs);
   const isTold = members.some((member) => member.nodeId === intent.nodeId && member.pendingRestart);
-  const isFollowed = hasFollowed(dynamicConfiguration(intent.spec), dynamic.body, written);
-  return { isTaken: isRead && isFollowed && (isTold || pending.length === 0), pending };
+  return {
+    isTaken: isRead && shared.isFollowed && (isTold || told.length === 0),
+    pending: [...told, ...shared.pending],
+  };
 }
 
-/** Whether PostgreSQL's file has the shared parameters of the DCS; where that has others than the spec, it is early. */
-function hasFollowed(spec: YamlMapping, dcs: unknown, written: ReadonlyMap<string, string>): boolean {
-  if (dynamicDrift(spec, dcs).length > 0) return true;
+/**
+ * A standby is started with its leader's value of a shared parameter that was lowered, and its file says so, until the
+ * leader has the lower one. While the DCS has other values than the spec, there is nothing to follow yet.
+ */
+function sharedOf(
+  intent: NodeIntent,
+  dcs: unknown,
+  { isStandby, shared }: z.infer<typeof answerSchema>,
+  written: ReadonlyMap<string, string>,
+): { isFollowed: boolean; pending: PendingParameter[] } {
+  const spec = dynamicConfiguration(intent.spec);
+  if (dynamicDrift(spec, dcs).length > 0) return { isFollowed: true, pending: [] };
   const wanted = dynamicParametersSchema.parse(spec).postgresql.parameters;
-  return sharedNames.every((name) => {
-    const [value, found] = [wanted[name], written.get(name)];
-    return value === undefined || found === undefined || same(String(value), found);
+  const all = sharedNames.flatMap((name) => {
+    const [from, to, inFile] = [shared[name], wanted[name], written.get(name)];
+    return from === undefined || to === undefined || inFile === undefined
+      ? []
+      : [{ name, from, to: String(to), inFile }];
   });
+  return {
+    isFollowed: all.every(({ to, inFile }) => same(to, inFile) || (isStandby && Number(inFile) > Number(to))),
+    pending: all
+      .filter(({ from, to }) => !same(from, to))
+      .map(({ name, from, to }): PendingParameter => ({ name, from, to })),
+  };
 }
 
 const dynamicParametersSchema = z.object({

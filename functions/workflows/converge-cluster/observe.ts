@@ -20,6 +20,11 @@ import { isSilence, runOn } from "../shards.ts";
 
 /** A node that is well answers within two seconds, a busy one within ten; who is later counts as silent. */
 const observeSeconds = 10;
+/**
+ * Patroni looks at a changed configuration once in a loop, waits a second, asks PostgreSQL what that takes, and tells
+ * the others with its next loop.
+ */
+const settleSeconds = { fast: 5, standard: 5, cautious: 22 } as const satisfies Record<string, number>;
 /** A certificate with less time left than this is made anew with the configuration. */
 const certificateDaysMin = 30;
 const dayMs = 24 * 60 * 60 * 1000;
@@ -62,10 +67,12 @@ async function observePlaces(scope: ClusterScope, cluster: Cluster, round: numbe
   const asked = cluster.nodes
     .filter((node) => node.instanceId !== null && node.state === "running")
     .map(async (node): Promise<[string, ObservedPlace][]> => {
-      const input = { clusterId: cluster.id, nodeId: node.id, database: cluster.spec.database };
+      const { database, failover } = cluster.spec;
+      const settle = settleSeconds[failover.profile];
+      const input = { clusterId: cluster.id, nodeId: node.id, database, settleSeconds: settle };
       const step = `observe-${round}-${newId("request")}`;
       try {
-        return [[node.id, await runOn(scope, node, "observe-place", step, observeSeconds, input)]];
+        return [[node.id, await runOn(scope, node, "observe-place", step, observeSeconds + settle, input)]];
       } catch (error) {
         if (isSilence(error)) return [];
         throw error;

@@ -45,9 +45,12 @@ export type ObservedPlace = z.infer<typeof placeSchema>;
 
 /** Joining and leaving: etcd members, clones, volumes. */
 export const membershipVerbs = {
-  /** Everything that a plan needs to know from this node; changes nothing. */
+  /**
+   * Everything that a plan needs to know from this node; changes nothing. A Patroni that has just been given another
+   * configuration gets `settleSeconds` to take it over.
+   */
   "observe-place": {
-    input: z.strictObject({ ...node, database: z.string() }),
+    input: z.strictObject({ ...node, database: z.string(), settleSeconds: z.int().min(0).max(60) }),
     output: placeSchema,
   },
   /** Makes the member a learner, unless it is a member already. Sent to any node that knows etcd. */

@@ -4,6 +4,7 @@ import type { ObservedPlace } from "../../domain/node/membership-verbs.ts";
 import type { NodeIntent } from "../../domain/node/protocol.ts";
 import type { VerbFunction } from "../context.ts";
 import { listDcsMembers } from "../dcs-members.ts";
+import { Deadline } from "../deadline.ts";
 import { NodeFailure } from "../failure.ts";
 import { readIfPresent } from "../files.ts";
 import { inspectSelf, selfOf } from "../inspection.ts";
@@ -98,7 +99,9 @@ export const observePlace: VerbFunction<"observe-place"> = async (input) => {
   if (intent === null) return blank;
   const hasPostgres = selfOf(intent).services.includes("postgres");
   using client = await PeerClient.open();
-  const pendingRestart = hasPostgres ? await orNull(pendingParameters(client, intent)) : null;
+  const pendingRestart = hasPostgres
+    ? await orNull(pendingParameters(client, intent, new Deadline(input.settleSeconds * 1000)))
+    : null;
   const [inspection, filled, dcs, patroni, stale, extensions] = await Promise.all([
     inspectSelf(hasPostgres ? client : null, intent),
     isFilled(),
