@@ -2,7 +2,7 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateKeyPair, SignJWT } from "jose";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { HttpApi } from "../../../local/gateway/http-api.ts";
 import { RouteTable } from "../../../local/gateway/routes.ts";
 import { Tokens } from "../../../local/gateway/tokens.ts";
@@ -180,6 +180,17 @@ describe("tokens", () => {
       .setExpirationTime("1h")
       .sign(privateKey);
     expect(await refusal(`Bearer ${forged}`)).toMatch(/signature/);
+  });
+
+  test("a token that was good is refused once its time is over", async () => {
+    const token = await tokens.issueToken({ subject: "ada", role: "admin", lifetimeSeconds: 60 });
+    expect(await tokens.verify(token)).toMatchObject({ sub: "ada" });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 62_000 });
+    try {
+      await expect(tokens.verify(token)).rejects.toThrow(/expired/);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test("a token of another issuer or without signature is refused", async () => {
