@@ -96,9 +96,9 @@ export class Trial implements AsyncDisposable {
     return this.cluster.nodes.filter(({ id }) => id !== node.id).map(({ id }) => this.node(id));
   }
 
-  /** Every client, through whichever node and port, has written again after this call. */
-  async allWrite(): Promise<void> {
-    const since = performance.now();
+  /** Every client, through whichever node and port, has written again so long after this call. */
+  async allWrite(afterMs = 0): Promise<void> {
+    const since = performance.now() + afterMs;
     await waitFor("every client writes again", recoverySeconds, async () =>
       this.#loads.every((load) => load.haveAllWrittenSince(since)) ? true : undefined,
     );
