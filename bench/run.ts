@@ -5,6 +5,7 @@ import { Api } from "../test/e2e/support/api.ts";
 import { Environment } from "../test/e2e/support/environment.ts";
 import { benchColdStart } from "./cold-start.ts";
 import { benchCreate } from "./create.ts";
+import { benchFailures } from "./failures.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchOperate } from "./operate.ts";
@@ -19,6 +20,9 @@ const benches = {
   switchover: (environment: Environment, api: Api) => benchSwitchover(environment, api),
   recovery: (environment: Environment, api: Api) => benchRecovery(environment, api),
   memory: (environment: Environment, api: Api) => benchMemory(environment, api),
+  "failures-fast": (environment: Environment, api: Api) => benchFailures(environment, api, "fast"),
+  "failures-standard": (environment: Environment, api: Api) => benchFailures(environment, api, "standard"),
+  "failures-cautious": (environment: Environment, api: Api) => benchFailures(environment, api, "cautious"),
   operate: (environment: Environment, api: Api) => benchOperate(environment, api),
 };
 

@@ -5,7 +5,7 @@ import { quantile } from "../figure.ts";
 import type { PeerSystem } from "./system.ts";
 
 /** Medians of so many; PGHERD_BENCH_RUNS asks for another number. */
-const runs = Number(process.env["PGHERD_BENCH_RUNS"] ?? 5);
+export const runs = Number(process.env["PGHERD_BENCH_RUNS"] ?? 5);
 /** The load runs undisturbed before and after. */
 const calmMs = 2_000;
 /** repmgrd gives a leader a minute before it acts. */

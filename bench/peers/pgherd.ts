@@ -10,7 +10,7 @@ import { waitFor } from "../../test/e2e/support/wait.ts";
 import type { WriterTarget } from "../../test/e2e/support/writers.ts";
 import type { PeerSystem } from "./system.ts";
 
-type Way = "pooled" | "readWrite" | "direct";
+export type Way = "pooled" | "readWrite" | "direct";
 
 const ways: Record<Way, string> = {
   pooled: "pgherd, through its pooler (6432)",
@@ -58,6 +58,10 @@ export class Pgherd implements PeerSystem {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#database[Symbol.asyncDispose]();
     await this.#api.remove(this.#cluster.id);
+  }
+
+  targetOf(way: Way): WriterTarget {
+    return this.#database.writerTarget(way, "admin");
   }
 
   get cluster(): Cluster {
