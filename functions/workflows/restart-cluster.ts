@@ -117,7 +117,7 @@ async function move(
   });
   return pauseMs === null
     ? `${to} leads.`
-    : `${to} leads; clients of the poolers were held for ${Math.round(pauseMs)} ms.`;
+    : `${to} leads; clients of the poolers were held for ${pauseMs} ms.`;
 }
 
 async function restart(
@@ -149,7 +149,7 @@ async function restart(
       ...result,
       restarted: [...result.restarted, done],
     });
-    return pauseMs === null ? undefined : `Clients of the poolers were held for ${Math.round(pauseMs)} ms.`;
+    return pauseMs === null ? undefined : `Clients of the poolers were held for ${pauseMs} ms.`;
   } catch (error) {
     // It has become the leader since the plan was made: the next plan sees that.
     if (error instanceof CommandError && error.code === "member-leads")

@@ -35,7 +35,7 @@ async function switchover(scope: ClusterScope): Promise<string> {
   await scope.ports.store.putOperationResult(scope.operationId, { from, to, pauseMs });
   return pauseMs === null
     ? `${to} leads.`
-    : `${to} leads; clients of the poolers were held for ${Math.round(pauseMs)} ms.`;
+    : `${to} leads; clients of the poolers were held for ${pauseMs} ms.`;
 }
 
 export const handler = workflowHandler(switchoverWorkflow, openPorts);

@@ -8,6 +8,8 @@ import { PeerClient } from "./peer-client.ts";
 
 /** An etcd that is well answers within milliseconds. */
 const statusTimeoutMs = 800;
+/** Before it is said that a majority is missing: a machine that is busy is not one that is lost. */
+const patientTimeoutMs = 3_000;
 /** etcd members start at the same time as this node. */
 const dcsDeadlineMs = 60_000;
 
@@ -20,13 +22,13 @@ const statusSchema = z.object({
 type DcsMember = Observation["dcs"]["members"][number];
 
 /** A member is healthy when it answers and knows a leader. */
-async function askMember(client: PeerClient, peer: Peer): Promise<DcsMember> {
+async function askMember(client: PeerClient, peer: Peer, timeoutMs: number): Promise<DcsMember> {
   try {
     const answer = await client.post(
       peer.address,
       nodePorts.etcdClient,
       "/v3/maintenance/status",
-      statusTimeoutMs,
+      timeoutMs,
       {},
     );
     const status = statusSchema.parse(answer.body);
@@ -39,7 +41,16 @@ async function askMember(client: PeerClient, peer: Peer): Promise<DcsMember> {
 }
 
 export async function observeDcs(client: PeerClient, peers: readonly Peer[]): Promise<Observation["dcs"]> {
-  const members = await Promise.all(dcsPeers(peers).map((peer) => askMember(client, peer)));
+  const seen = await askMembers(client, peers, statusTimeoutMs);
+  return seen.quorum ? seen : await askMembers(client, peers, patientTimeoutMs);
+}
+
+async function askMembers(
+  client: PeerClient,
+  peers: readonly Peer[],
+  timeoutMs: number,
+): Promise<Observation["dcs"]> {
+  const members = await Promise.all(dcsPeers(peers).map((peer) => askMember(client, peer, timeoutMs)));
   const healthy = members.filter((member) => member.healthy).length;
   return { quorum: healthy > members.length / 2, members };
 }

@@ -152,7 +152,7 @@ export class PaperShard implements NodeCommandPort {
     this.#member(to).state = "running";
     this.#settle();
     this.done.push(`change-role ${from} ${to}`);
-    return { from, to, pauseMs: 250.4, timeline: 2, unpaused: [] };
+    return { from, to, pauseMs: 250, timeline: 2, unpaused: [] };
   }
 
   #restart(

@@ -28,7 +28,7 @@ export async function restartMember(
       withPatroni: change.withPatroni,
       deadlineSeconds: restartSeconds,
     });
-    return pauseMs === null ? "" : `clients waited ${Math.round(pauseMs)} ms`;
+    return pauseMs === null ? "" : `clients waited ${pauseMs} ms`;
   });
 }
 

@@ -153,7 +153,7 @@ export async function handOver(scope: ChangeScope, change: ChangeOf<"move-leader
     step: scope.step,
     patienceSeconds: patienceSecondsDefault,
   });
-  return pauseMs === null ? `${to} leads` : `${to} leads; clients waited ${Math.round(pauseMs)} ms`;
+  return pauseMs === null ? `${to} leads` : `${to} leads; clients waited ${pauseMs} ms`;
 }
 
 export async function applyDynamicConfiguration(scope: ChangeScope): Promise<string> {

@@ -43,7 +43,7 @@ export const maintenanceVerbs = {
     }),
     output: z.strictObject({
       /** How long clients of the poolers were held; null where nobody had to be. */
-      pauseMs: z.number().min(0).nullable(),
+      pauseMs: z.int().min(0).nullable(),
     }),
   },
   /** Throws the member's data away and begins to clone it again; returns when that has begun. */

@@ -71,7 +71,7 @@ export const roleChangeVerbs = {
       from: nodeIdSchema.nullable(),
       to: nodeIdSchema,
       /** From the first pooler's pause to the last one's end of it; null where none was paused. */
-      pauseMs: z.number().min(0).nullable(),
+      pauseMs: z.int().min(0).nullable(),
       timeline: z.int().nullable(),
       /** Poolers that could not be paused: their clients saw their connections break. */
       unpaused: z.array(nodeIdSchema),

@@ -49,5 +49,5 @@ export async function whileHeld(
     towards: { leader: intent.nodeId, members: members.map(({ nodeId }) => nodeId) },
   });
   const longest = Math.max(0, ...released.map(({ answer }) => answer?.heldMs ?? 0));
-  return longest === 0 ? null : longest;
+  return longest === 0 ? null : Math.round(longest);
 }

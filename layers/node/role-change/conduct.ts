@@ -134,13 +134,13 @@ export class Conductor {
     }
   }
 
-  /** How long the pooler that was held longest was. */
+  /** How long the pooler that was held longest was, in whole milliseconds. */
   async #release(towards: Extract<GateWord, { say: "release" }>["towards"]): Promise<number | null> {
     // Proxies are told even where nobody was held.
     if (!this.#held && towards === null) return null;
     const told = await this.#parts.gates.tell({ say: "release", towards });
     if (this.#held) {
-      this.#pauseMs = told.reduce((longest, { answer }) => Math.max(longest, answer?.heldMs ?? 0), 0);
+      this.#pauseMs = Math.round(Math.max(0, ...told.map(({ answer }) => answer?.heldMs ?? 0)));
     }
     this.#held = false;
     return this.#pauseMs;
