@@ -160,10 +160,14 @@ async function measureStall(system: Pgherd, profile: Profile, name: string, stal
 }
 
 /** What goes wrong by itself, under load, with one profile: how long nobody writes, what is lost, what is ridden out. */
-export async function benchFailures(environment: Environment, api: Api, profile: Profile): Promise<void> {
-  await using system = await Pgherd.create(environment, api, "direct", { failover: { profile } });
-  for (const [name, accident] of Object.entries(accidents)) {
-    await measureAccident(system, profile, name, accident);
-  }
-  for (const [name, stall] of Object.entries(stalls)) await measureStall(system, profile, name, stall);
+export function benchFailures(profile: Profile) {
+  return async (environment: Environment, api: Api, stack: AsyncDisposableStack): Promise<void> => {
+    const system = await Pgherd.create(environment, api, `bench-${profile}`, stack, {
+      failover: { profile },
+    });
+    for (const [name, accident] of Object.entries(accidents)) {
+      await measureAccident(system, profile, name, accident);
+    }
+    for (const [name, stall] of Object.entries(stalls)) await measureStall(system, profile, name, stall);
+  };
 }

@@ -9,32 +9,46 @@ import { benchFailures } from "./failures.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchOperate } from "./operate.ts";
-import { benchRecovery } from "./recovery.ts";
 import { benchSwitchover } from "./switchover.ts";
 
-/** `npm run bench [-- name …]`: measures in an environment of its own, prints one JSON line per figure, judges nothing. */
-const benches = {
-  "cold-start": () => benchColdStart(),
-  create: (_: Environment, api: Api) => benchCreate(api),
-  latency: (_: Environment, api: Api) => benchLatency(api),
-  switchover: (environment: Environment, api: Api) => benchSwitchover(environment, api),
-  recovery: (environment: Environment, api: Api) => benchRecovery(environment, api),
-  memory: (environment: Environment, api: Api) => benchMemory(environment, api),
-  "failures-fast": (environment: Environment, api: Api) => benchFailures(environment, api, "fast"),
-  "failures-standard": (environment: Environment, api: Api) => benchFailures(environment, api, "standard"),
-  "failures-cautious": (environment: Environment, api: Api) => benchFailures(environment, api, "cautious"),
-  operate: (environment: Environment, api: Api) => benchOperate(environment, api),
-};
+/** What a bench is given: its environment, the API, and a stack that removes what it made, however it ends. */
+type Bench = (environment: Environment, api: Api, stack: AsyncDisposableStack) => Promise<unknown>;
 
-function isBench(name: string): name is keyof typeof benches {
-  return name in benches;
-}
+/** `npm run bench [-- name …]`: measures in an environment of its own, prints one JSON line per figure, judges nothing. */
+const shortBenches: Readonly<Record<string, Bench>> = {
+  "cold-start": () => benchColdStart(),
+  create: (_, api) => benchCreate(api),
+  latency: (_, api) => benchLatency(api),
+  memory: benchMemory,
+};
+/** A quarter of an hour each: only when named. */
+const longBenches: Readonly<Record<string, Bench>> = {
+  switchover: benchSwitchover,
+  operate: benchOperate,
+  "failures-fast": benchFailures("fast"),
+  "failures-standard": benchFailures("standard"),
+  "failures-cautious": benchFailures("cautious"),
+};
+const benches: Readonly<Record<string, Bench>> = { ...shortBenches, ...longBenches };
 
 const asked = process.argv.slice(2);
-const unknown = asked.filter((name) => !isBench(name));
+const unknown = asked.filter((name) => benches[name] === undefined);
 if (unknown.length > 0)
-  throw new Error(`no bench ${unknown.join(", ")}: choose from ${Object.keys(benches).join(", ")}`);
-const names = asked.length === 0 ? Object.keys(benches) : asked;
+  throw new Error(
+    `no bench ${unknown.join(", ")}: choose from ${Object.keys(shortBenches).join(", ")} and, only run when named, ${Object.keys(longBenches).join(", ")}`,
+  );
+const names = asked.length === 0 ? Object.keys(shortBenches) : asked;
+
+/** Whoever interrupts a bench gets a clean machine too. */
+const interrupted = new Promise<never>((_, reject) => {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+    process.once(signal, () => reject(new Error(`interrupted by ${signal}`)));
+});
+
+async function run(bench: Bench, environment: Environment, api: Api): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  await Promise.race([bench(environment, api, stack), interrupted]);
+}
 
 const directory = await mkdtemp(join(tmpdir(), "pgherd-bench-"));
 const environment = new Environment(
@@ -42,9 +56,12 @@ const environment = new Environment(
   process.env["PGHERD_CACHE_DIR"] ?? "/var/cache/pgherd",
 );
 try {
-  await environment.npm("start", "--no-demo");
+  await Promise.race([environment.npm("start", "--no-demo"), interrupted]);
   const api = new Api(environment);
-  for (const name of names) if (isBench(name)) await benches[name](environment, api);
+  for (const name of names) {
+    const bench = benches[name];
+    if (bench !== undefined) await run(bench, environment, api);
+  }
 } finally {
   await environment.npm("destroy");
   await rm(directory, { recursive: true, force: true });

@@ -1,13 +1,18 @@
 import type { MachineSpec } from "../../local/machines/driver.ts";
-import { binaries, dataDirectory, PeerMachines } from "./machines.ts";
+import { binaries, dataDirectory, PeerMachines, type PeerPlace } from "./machines.ts";
 import { Peer } from "./peer.ts";
 
 const monitorDirectory = "/var/lib/postgresql/monitor";
 const unit = "pgautofailover-bench.service";
 
-/** pg_auto_failover with a monitor on a machine of its own and its defaults; clients find the leader by libpq. */
+/**
+ * pg_auto_failover as its tutorial sets it up, with its defaults: a monitor on a machine of its own, three nodes, one of
+ * them synchronous (`number_sync_standbys` 1 of itself with three), `pg_autoctl run` under systemd as `pg_autoctl show
+ * systemd` prints it. Clients find the leader by libpq, with the several hosts that `pg_autoctl show uri` prints.
+ * A lost machine is noticed after 20 s and given 30 s more to demote itself: both are defaults.
+ */
 export class AutoFailoverPeer extends Peer {
-  readonly name = "pg_auto_failover, defaults";
+  readonly name = "pg_auto_failover";
   readonly #monitor: MachineSpec;
 
   private constructor(machines: PeerMachines, members: readonly MachineSpec[], monitor: MachineSpec) {
@@ -15,19 +20,14 @@ export class AutoFailoverPeer extends Peer {
     this.#monitor = monitor;
   }
 
-  static async create(imagePath: string): Promise<AutoFailoverPeer> {
-    const machines = await PeerMachines.boot(imagePath, 4);
-    try {
-      const [monitor, ...members] = machines.all;
-      if (monitor === undefined) throw new Error("no machines");
-      const peer = new AutoFailoverPeer(machines, members, monitor);
-      await peer.#start();
-      await peer.becomeWhole();
-      return peer;
-    } catch (error) {
-      await machines[Symbol.asyncDispose]();
-      throw error;
-    }
+  static async create(place: PeerPlace): Promise<AutoFailoverPeer> {
+    const machines = await PeerMachines.boot(place, 4);
+    const [monitor, ...members] = machines.all;
+    if (monitor === undefined) throw new Error("no machines");
+    const peer = new AutoFailoverPeer(machines, members, monitor);
+    await peer.#start();
+    await peer.becomeWhole();
+    return peer;
   }
 
   async switchOver(): Promise<void> {
@@ -68,6 +68,7 @@ export class AutoFailoverPeer extends Peer {
       `/etc/systemd/system/${unit}`,
       `[Unit]
 After=network.target
+StartLimitIntervalSec=0
 [Service]
 User=postgres
 Environment=HOME=/var/lib/postgresql
@@ -75,7 +76,6 @@ Environment=PATH=${binaries}:/usr/bin:/bin
 WorkingDirectory=/var/lib/postgresql
 ExecStart=/usr/bin/pg_autoctl run --pgdata ${directory}
 Restart=always
-StartLimitBurst=0
 [Install]
 WantedBy=multi-user.target
 `,

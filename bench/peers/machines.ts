@@ -1,19 +1,27 @@
+import { Client } from "pg";
 import type { MachineSpec } from "../../local/machines/driver.ts";
 import { waitFor } from "../../test/e2e/support/wait.ts";
 import { Lab } from "../../test/machines/support/machines.ts";
 
-/** Third octet of the peers' addresses. */
-const addressBlock = 240;
 const firstHost = 11;
 /** Setting a cluster up clones data and waits for services. */
 const scriptTimeoutSeconds = 120;
 const outputBytesMax = 256 * 1024;
-const settleSeconds = 180;
+const statementTimeoutMs = 5_000;
+const settleSeconds = 90;
 export const dataDirectory = "/var/lib/postgresql/bench";
 export const binaries = "/usr/lib/postgresql/17/bin";
 
+/** Where a peer's machines come from, and who removes them. */
+export interface PeerPlace {
+  readonly imagePath: string;
+  /** Third octet of the addresses, a multiple of four: several peers stand side by side. */
+  readonly addressBlock: number;
+  readonly stack: AsyncDisposableStack;
+}
+
 /** Machines with the peers' packages, on a network of their own that lets everything in. */
-export class PeerMachines implements AsyncDisposable {
+export class PeerMachines {
   readonly cidr: string;
   readonly all: readonly MachineSpec[];
   readonly #lab: Lab;
@@ -24,22 +32,13 @@ export class PeerMachines implements AsyncDisposable {
     this.all = all;
   }
 
-  static async boot(imagePath: string, count: number): Promise<PeerMachines> {
-    const lab = await Lab.create(imagePath, addressBlock);
+  static async boot(place: PeerPlace, count: number): Promise<PeerMachines> {
+    const lab = place.stack.use(await Lab.create(place.imagePath, place.addressBlock));
     const all = Array.from({ length: count }, (_, index) => lab.machine(firstHost + index));
     const everything = { protocol: "all", fromPort: 0, toPort: 65_535, cidrs: [lab.cidr] } as const;
-    try {
-      for (const machine of all) await lab.driver.applyIngress(machine.instanceId, [everything]);
-      await Promise.all(all.map((machine) => lab.driver.boot(machine)));
-    } catch (error) {
-      await lab[Symbol.asyncDispose]();
-      throw error;
-    }
+    for (const machine of all) await lab.driver.applyIngress(machine.instanceId, [everything]);
+    await Promise.all(all.map((machine) => lab.driver.boot(machine)));
     return new PeerMachines(lab, all);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lab[Symbol.asyncDispose]();
   }
 
   /** What a script as root prints; rejects with its complaint. */
@@ -83,24 +82,39 @@ export class PeerMachines implements AsyncDisposable {
     await this.#lab.driver.boot(machine);
   }
 
-  sql(machine: MachineSpec, statement: string, database = "postgres"): Promise<string> {
-    return this.asPostgres(
-      machine,
-      `timeout 5 psql -XAtq -h ${machine.interface.address} -U postgres -d ${database} -c "${statement}"`,
-    );
+  /** What one statement answers at this very machine: rows as psql prints them unaligned. */
+  async sql(machine: MachineSpec, statement: string): Promise<string> {
+    const client = new Client({
+      host: machine.interface.address,
+      user: "postgres",
+      database: "postgres",
+      connectionTimeoutMillis: statementTimeoutMs,
+      query_timeout: statementTimeoutMs,
+    });
+    client.on("error", () => undefined);
+    try {
+      await client.connect();
+      const { rows } = await client.query<unknown[]>({ text: statement, rowMode: "array" });
+      return rows.map((row) => row.join("|")).join("\n");
+    } finally {
+      // A machine that was killed answers no goodbye.
+      void client.end().catch(() => undefined);
+    }
   }
 
   /** The one of `members` that takes writes and whose standbys all stream; waits for it. */
   whole(members: readonly MachineSpec[]): Promise<MachineSpec> {
     return waitFor("the peer's cluster is whole", settleSeconds, async () => {
+      const seen: string[] = [];
       for (const member of members) {
         const state = await this.sql(
           member,
           "SELECT pg_is_in_recovery(), (SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming')",
         ).catch(String);
-        if (state === `f|${members.length - 1}`) return member;
+        if (state === `false|${members.length - 1}`) return member;
+        seen.push(`${member.hostname}: ${state}`);
       }
-      return undefined;
+      throw new Error(seen.join("; "));
     });
   }
 }

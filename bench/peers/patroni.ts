@@ -1,28 +1,31 @@
-import { binaries, dataDirectory, PeerMachines } from "./machines.ts";
+import { binaries, dataDirectory, PeerMachines, type PeerPlace } from "./machines.ts";
 import { Peer } from "./peer.ts";
+import type { WayIn } from "./system.ts";
 
 const configuration = "/etc/patroni/config.yml";
 const proxyPort = 5000;
 
-/** Patroni as its documentation starts one off: stock timing, etcd beside it, and the sample haproxy.cfg. */
+/**
+ * Patroni as its documentation starts one off: the sample postgres0.yml (ttl 30, loop_wait 10, retry_timeout 10;
+ * replication is asynchronous), etcd beside it, and the sample haproxy.cfg of its repository.
+ * Clients come through HAProxy, or find the leader by libpq, as its documentation says of multi-host connections.
+ */
 export class PatroniPeer extends Peer {
-  readonly name = "Patroni, stock settings, sample haproxy.cfg";
+  readonly name = "Patroni with stock settings";
 
-  static async create(imagePath: string): Promise<PatroniPeer> {
-    const machines = await PeerMachines.boot(imagePath, 3);
+  static async create(place: PeerPlace): Promise<PatroniPeer> {
+    const machines = await PeerMachines.boot(place, 3);
     const peer = new PatroniPeer(machines, machines.all);
-    try {
-      await Promise.all(machines.all.map((_, index) => peer.#start(index)));
-      await peer.becomeWhole();
-    } catch (error) {
-      await machines[Symbol.asyncDispose]();
-      throw error;
-    }
+    await Promise.all(machines.all.map((_, index) => peer.#start(index)));
+    await peer.becomeWhole();
     return peer;
   }
 
-  override get target() {
-    return this.through(proxyPort, false);
+  override get ways(): readonly WayIn[] {
+    return [
+      { name: `sample haproxy.cfg (${proxyPort})`, target: this.through(proxyPort, false) },
+      this.direct(),
+    ];
   }
 
   async switchOver(): Promise<void> {

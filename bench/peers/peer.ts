@@ -1,7 +1,7 @@
 import type { MachineSpec } from "../../local/machines/driver.ts";
 import type { WriterTarget } from "../../test/e2e/support/writers.ts";
 import { dataDirectory, type PeerMachines } from "./machines.ts";
-import type { PeerSystem } from "./system.ts";
+import type { PeerSystem, WayIn } from "./system.ts";
 
 /** What all peers have in common: three machines with PostgreSQL, no TLS, no passwords. */
 export abstract class Peer implements PeerSystem {
@@ -18,8 +18,8 @@ export abstract class Peer implements PeerSystem {
 
   abstract switchOver(): Promise<void>;
 
-  get target(): WriterTarget {
-    return this.direct();
+  get ways(): readonly WayIn[] {
+    return [this.direct()];
   }
 
   /** After a machine is up again: what the operator has to do. Most have nothing to do. */
@@ -27,8 +27,8 @@ export abstract class Peer implements PeerSystem {
     return Promise.resolve();
   }
 
-  protected direct(): WriterTarget {
-    return this.through(5432, true);
+  protected direct(): WayIn {
+    return { name: "clients with several hosts (5432)", target: this.through(5432, true) };
   }
 
   protected through(port: number, isDirect: boolean): WriterTarget {
@@ -62,9 +62,5 @@ export abstract class Peer implements PeerSystem {
     const leader = await this.leader();
     this.#lost = leader;
     await this.machines.kill(leader);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.machines[Symbol.asyncDispose]();
   }
 }

@@ -8,15 +8,14 @@ import type { Environment } from "../../test/e2e/support/environment.ts";
 import { initAt, postmasterAt } from "../../test/e2e/support/machines.ts";
 import { waitFor } from "../../test/e2e/support/wait.ts";
 import type { WriterTarget } from "../../test/e2e/support/writers.ts";
-import type { PeerSystem } from "./system.ts";
+import type { PeerSystem, WayIn } from "./system.ts";
 
-export type Way = "pooled" | "readWrite" | "direct";
-
-const ways: Record<Way, string> = {
-  pooled: "pgherd, through its pooler (6432)",
-  readWrite: "pgherd, through its proxy (5000)",
-  direct: "pgherd, clients with several hosts (5432)",
-};
+const ways = {
+  pooled: "pooler (6432)",
+  readWrite: "proxy (5000)",
+  direct: "clients with several hosts (5432)",
+} as const;
+export type Way = keyof typeof ways;
 /** A machine that was killed is brought back by the control plane itself. */
 const wholeSeconds = 180;
 const postgresPort = 5432;
@@ -29,39 +28,41 @@ interface Topology {
 
 /** A cluster with the defaults, by its API alone. */
 export class Pgherd implements PeerSystem {
-  readonly name: string;
-  readonly target: WriterTarget;
+  readonly name = "pgherd";
+  readonly ways: readonly WayIn[];
+  readonly database: Database;
   readonly #api: Api;
   readonly #cluster: Cluster;
-  readonly #database: Database;
 
-  private constructor(api: Api, cluster: Cluster, database: Database, way: Way) {
-    this.name = ways[way];
+  private constructor(api: Api, cluster: Cluster, database: Database) {
     this.#api = api;
     this.#cluster = cluster;
-    this.#database = database;
-    // The peers' clients are superusers, and tables come and go between the runs.
-    this.target = database.writerTarget(way, "admin");
+    this.database = database;
+    this.ways = (["pooled", "readWrite", "direct"] as const).map((way) => ({
+      name: ways[way],
+      target: this.targetOf(way),
+    }));
   }
 
+  /** @param stack removes the cluster */
   static async create(
     environment: Environment,
     api: Api,
-    way: Way,
+    name: string,
+    stack: AsyncDisposableStack,
     spec: Record<string, unknown> = {},
   ): Promise<Pgherd> {
-    const cluster = await api.createAvailable({ name: `bench-${way.toLowerCase()}`, ...spec });
-    if (way === "direct") await letClientsIn(environment, cluster);
-    return new Pgherd(api, cluster, await Database.of(environment, api, cluster.id), way);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#database[Symbol.asyncDispose]();
-    await this.#api.remove(this.#cluster.id);
+    const cluster = await api.createAvailable({ name, ...spec });
+    stack.defer(async () => {
+      await api.remove(cluster.id);
+    });
+    await letClientsIn(environment, cluster);
+    return new Pgherd(api, cluster, stack.use(await Database.of(environment, api, cluster.id)));
   }
 
   targetOf(way: Way): WriterTarget {
-    return this.#database.writerTarget(way, "admin");
+    // Tables come and go between the runs, and the peers' clients own theirs too.
+    return this.database.writerTarget(way, "admin");
   }
 
   get cluster(): Cluster {
@@ -69,7 +70,7 @@ export class Pgherd implements PeerSystem {
   }
 
   sql(statement: string): Promise<string> {
-    return this.#database.sql("readWrite", "admin", statement);
+    return this.database.sql("readWrite", "admin", statement);
   }
 
   async leaderAddress(): Promise<string> {
@@ -97,7 +98,8 @@ export class Pgherd implements PeerSystem {
     });
   }
 
-  async switchOver(): Promise<void> {
+  /** @returns how long the poolers held their clients, in milliseconds, as the operation says it */
+  async switchOver(): Promise<number> {
     const path = `/v1/clusters/${this.#cluster.id}/switchover`;
     const answer = await this.#api.call<{ operation: Operation }>("POST", path, {
       body: {},
@@ -106,6 +108,7 @@ export class Pgherd implements PeerSystem {
     if (answer.status !== 202) throw new Error(`POST switchover: ${JSON.stringify(answer.body)}`);
     const ended = await this.#api.operationEnd(answer.body.operation.id);
     if (ended.state !== "succeeded") throw new Error(`switchover: ${JSON.stringify(ended.error)}`);
+    return Number(ended.result?.["pauseMs"]);
   }
 
   async killPostgres(): Promise<void> {

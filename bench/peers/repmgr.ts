@@ -1,26 +1,25 @@
 import type { MachineSpec } from "../../local/machines/driver.ts";
-import { binaries, dataDirectory, PeerMachines } from "./machines.ts";
+import { binaries, dataDirectory, PeerMachines, type PeerPlace } from "./machines.ts";
 import { Peer } from "./peer.ts";
 
 const configuration = "/etc/repmgr.conf";
 const postgresUnit = "postgresql-bench.service";
 const daemonUnit = "repmgrd-bench.service";
 
-/** repmgr with repmgrd's automatic failover and its own defaults; clients find the leader by libpq. */
+/**
+ * repmgr as its documentation sets it up ("Quick start guide", "repmgrd configuration", "Performing a switchover"):
+ * asynchronous standbys, repmgrd with `failover=automatic` and otherwise its defaults (a leader that does not answer is
+ * asked six times, ten seconds apart), SSH between the nodes for the switchover. Clients find the leader by libpq.
+ */
 export class RepmgrPeer extends Peer {
-  readonly name = "repmgr, repmgrd with automatic failover, defaults";
+  readonly name = "repmgr with repmgrd";
 
-  static async create(imagePath: string): Promise<RepmgrPeer> {
-    const machines = await PeerMachines.boot(imagePath, 3);
+  static async create(place: PeerPlace): Promise<RepmgrPeer> {
+    const machines = await PeerMachines.boot(place, 3);
     const peer = new RepmgrPeer(machines, machines.all);
-    try {
-      await peer.#trustEachOther();
-      for (const index of machines.all.keys()) await peer.#start(index);
-      await peer.becomeWhole();
-    } catch (error) {
-      await machines[Symbol.asyncDispose]();
-      throw error;
-    }
+    await peer.#trustEachOther();
+    for (const index of machines.all.keys()) await peer.#start(index);
+    await peer.becomeWhole();
     return peer;
   }
 
@@ -40,20 +39,28 @@ export class RepmgrPeer extends Peer {
     const stopped: MachineSpec[] = [];
     for (const member of this.members) {
       const state = await this.machines.sql(member, "SELECT pg_is_in_recovery()").catch(() => "down");
-      if (state === "f") leaders.push(member);
+      if (state === "false") leaders.push(member);
       if (state === "down") stopped.push(member);
     }
     const [leader] = leaders;
     if (leader === undefined) throw new Error("repmgr: nobody leads");
-    for (const member of stopped) {
-      const conninfo = `host=${leader.interface.address} user=repmgr dbname=repmgr`;
-      // A crashed PostgreSQL has to be brought to an end before pg_rewind takes it.
-      await this.machines.asPostgres(
-        member,
-        `repmgr -f ${configuration} node rejoin -d '${conninfo}' --force-rewind`,
-      );
-    }
+    for (const member of stopped) await this.#rejoin(member, leader);
     for (const member of this.members) await this.machines.run(member, `systemctl restart ${daemonUnit}`);
+  }
+
+  /** By pg_rewind; where that is not possible, as a clone. */
+  async #rejoin(member: MachineSpec, leader: MachineSpec): Promise<void> {
+    const address = leader.interface.address;
+    const conninfo = `host=${address} user=repmgr dbname=repmgr`;
+    const repmgr = (verb: string) => this.machines.asPostgres(member, `repmgr -f ${configuration} ${verb}`);
+    try {
+      await repmgr(`node rejoin -d '${conninfo}' --force-rewind`);
+    } catch (error) {
+      if (!String(error).includes("pg_rewind execution failed")) throw error;
+      await repmgr(`-h ${address} -U repmgr -d repmgr standby clone --force --fast-checkpoint`);
+      await this.machines.run(member, `systemctl restart ${postgresUnit}`);
+      await repmgr("standby register --force");
+    }
   }
 
   async #trustEachOther(): Promise<void> {
@@ -81,7 +88,7 @@ export class RepmgrPeer extends Peer {
       );
       await this.machines.run(
         member,
-        `chown -R postgres:postgres ${folder}; chmod 700 ${folder}; chmod 600 ${folder}/*; chmod 440 /etc/sudoers.d/postgres; ssh-keygen -A; mkdir -p /run/sshd; systemctl enable --now ssh`,
+        `chown -R postgres:postgres ${folder}; chmod 700 ${folder}; chmod 600 ${folder}/*; chmod 440 /etc/sudoers.d/postgres; sed -i /pam_nologin/d /etc/pam.d/sshd; ssh-keygen -A; mkdir -p /run/sshd; systemctl enable --now ssh`,
       );
     }
   }
@@ -96,7 +103,10 @@ export class RepmgrPeer extends Peer {
     if (machine === first) await this.#makePrimary(machine);
     else {
       const source = `-h ${first.interface.address} -U repmgr -d repmgr`;
-      await this.machines.asPostgres(machine, `repmgr ${source} -f ${configuration} standby clone`);
+      await this.machines.asPostgres(
+        machine,
+        `repmgr ${source} -f ${configuration} standby clone --fast-checkpoint`,
+      );
       await this.machines.run(machine, `systemctl daemon-reload; systemctl start ${postgresUnit}`);
       await this.machines.asPostgres(machine, `repmgr -f ${configuration} standby register`);
     }
@@ -106,7 +116,13 @@ export class RepmgrPeer extends Peer {
   async #makePrimary(machine: MachineSpec): Promise<void> {
     await this.machines.asPostgres(machine, `initdb --data-checksums -E UTF8 -D ${dataDirectory}`);
     const rules = ["all", "replication"].map((what) => `host ${what} all ${this.machines.cidr} trust`);
-    const settings = ["listen_addresses = '*'", "shared_preload_libraries = 'repmgr'", "wal_log_hints = on"];
+    const settings = [
+      "listen_addresses = '*'",
+      "shared_preload_libraries = 'repmgr'",
+      "wal_log_hints = on",
+      // pg_rewind goes back to the last checkpoint that both sides have.
+      "wal_keep_size = '512MB'",
+    ];
     const append = (file: string, lines: readonly string[]) =>
       this.machines.run(machine, `cat >>${dataDirectory}/${file} <<'END'\n${lines.join("\n")}\nEND`);
     await append("pg_hba.conf", rules);
@@ -147,10 +163,12 @@ KillSignal=SIGINT
 TimeoutSec=infinity
 `;
 
-const daemonService = `[Service]
+const daemonService = `[Unit]
+StartLimitIntervalSec=0
+[Service]
 User=postgres
 Environment=PATH=${binaries}:/usr/bin:/bin
-ExecStart=/usr/bin/repmgrd -f ${configuration} --no-daemonize --no-pid-file
+ExecStart=/usr/bin/repmgrd -f ${configuration} --daemonize=false --no-pid-file
 Restart=always
 RestartSec=1
 `;

@@ -32,8 +32,8 @@ export const writerDefaults = {
   answerTimeoutMs: 3_000,
 } as const satisfies WriterOptions;
 
-/** Before the next host is tried: a proxy that refuses at once would be asked thousands of times a second. */
-const retryPauseMs = 20;
+/** Before the next host is tried: logins by many clients at once would take the processors from whoever is to lead. */
+const retryPauseMs = 40;
 
 interface Failure {
   readonly at: number;
