@@ -17,7 +17,6 @@ import { withoutZodLocales } from "./zod-locales.ts";
  * The same sources give the same bytes, so that an unchanged function keeps its asset hash and its version.
  */
 export const repositoryRoot = fileURLToPath(new URL("../..", import.meta.url));
-export const defaultBuildDirectory = path.join(repositoryRoot, "dist");
 
 /** Lambda's newest Node.js runtime. */
 const lambdaTarget = "node24";

@@ -60,8 +60,6 @@ async function listFiles(folder: string): Promise<readonly string[]> {
     .sort();
 }
 
-export function typedEntries<K extends string, V>(
-  record: Readonly<Record<K, V>>,
-): readonly (readonly [K, V])[] {
+function typedEntries<K extends string, V>(record: Readonly<Record<K, V>>): readonly (readonly [K, V])[] {
   return Object.entries(record) as [K, V][];
 }

@@ -1,8 +1,11 @@
 import type { DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
 import type { Store } from "../ports/store.ts";
 import { openTable, type Table } from "./store/client.ts";
+import * as clusterChanges from "./store/cluster-changes.ts";
+import * as clusterParts from "./store/cluster-parts.ts";
 import * as clusters from "./store/clusters.ts";
 import * as health from "./store/health.ts";
+import * as operationEnds from "./store/operation-ends.ts";
 import * as operationLists from "./store/operation-lists.ts";
 import * as operations from "./store/operations.ts";
 import * as orphans from "./store/orphans.ts";
@@ -39,7 +42,7 @@ export class DynamoStore implements Store {
   startOperation: Store["startOperation"] = (start, cluster) =>
     operations.startOperation(this.#table, start, cluster);
   changeSpec: Store["changeSpec"] = (clusterId, operationId, spec) =>
-    clusters.changeSpec(this.#table, clusterId, operationId, spec);
+    clusterChanges.changeSpec(this.#table, clusterId, operationId, spec);
   readIdempotencyRecord: Store["readIdempotencyRecord"] = (principal, key) =>
     records.readIdempotencyRecord(this.#table, principal, key);
   putIdempotencyRecord: Store["putIdempotencyRecord"] = (record) =>
@@ -51,23 +54,23 @@ export class DynamoStore implements Store {
   removeCluster: Store["removeCluster"] = (clusterId) => clusters.removeCluster(this.#table, clusterId);
   releaseName: Store["releaseName"] = (clusterId) => clusters.releaseName(this.#table, clusterId);
   recordOnCluster: Store["recordOnCluster"] = (clusterId, operationId, change) =>
-    clusters.recordOnCluster(this.#table, clusterId, operationId, change);
+    clusterChanges.recordOnCluster(this.#table, clusterId, operationId, change);
   updateClusterStatus: Store["updateClusterStatus"] = (clusterId, status, statusReason) =>
-    clusters.updateClusterStatus(this.#table, clusterId, status, statusReason);
+    clusterChanges.updateClusterStatus(this.#table, clusterId, status, statusReason);
 
   readHealth: Store["readHealth"] = (clusterId) => health.readHealth(this.#table, clusterId);
   updateHealth: Store["updateHealth"] = (clusterId, update) =>
     health.updateHealth(this.#table, clusterId, update);
 
-  putNode: Store["putNode"] = (clusterId, node) => clusters.putNode(this.#table, clusterId, node);
+  putNode: Store["putNode"] = (clusterId, node) => clusterParts.putNode(this.#table, clusterId, node);
   removeNode: Store["removeNode"] = (clusterId, nodeId) =>
-    clusters.removeNode(this.#table, clusterId, nodeId);
+    clusterParts.removeNode(this.#table, clusterId, nodeId);
   putAuthorityCertificate: Store["putAuthorityCertificate"] = (clusterId, pem) =>
-    clusters.putAuthorityCertificate(this.#table, clusterId, pem);
+    clusterParts.putAuthorityCertificate(this.#table, clusterId, pem);
   getAuthorityCertificate: Store["getAuthorityCertificate"] = (clusterId) =>
-    clusters.getAuthorityCertificate(this.#table, clusterId);
+    clusterParts.getAuthorityCertificate(this.#table, clusterId);
   removeAuthorityCertificate: Store["removeAuthorityCertificate"] = (clusterId) =>
-    clusters.removeAuthorityCertificate(this.#table, clusterId);
+    clusterParts.removeAuthorityCertificate(this.#table, clusterId);
 
   getOperation: Store["getOperation"] = (operationId) =>
     operationLists.getOperation(this.#table, operationId);
@@ -79,7 +82,7 @@ export class DynamoStore implements Store {
   putOperationResult: Store["putOperationResult"] = (operationId, result) =>
     operations.putOperationResult(this.#table, operationId, result);
   endOperation: Store["endOperation"] = (operationId, end) =>
-    operations.endOperation(this.#table, operationId, end);
+    operationEnds.endOperation(this.#table, operationId, end);
   requestCancel: Store["requestCancel"] = (operationId, audit, idempotency) =>
     operations.requestCancel(this.#table, operationId, audit, idempotency);
   listOpenOperations: Store["listOpenOperations"] = (kind) =>

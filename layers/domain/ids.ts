@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** Every id is a prefix from this table and a ULID, so that an id says what it names wherever it turns up. */
-export const idPrefixes = {
+const idPrefixes = {
   cluster: "clu",
   node: "nod",
   operation: "opn",
@@ -15,7 +15,7 @@ export type IdKind = keyof typeof idPrefixes;
 /** Crockford base32, as a ULID writes it. */
 const ulidPattern = "[0-9A-HJKMNP-TV-Z]{26}";
 
-export function idSchema(kind: IdKind) {
+function idSchema(kind: IdKind) {
   const prefix = idPrefixes[kind];
   return z
     .string()

@@ -58,7 +58,7 @@ async function askAny(
   });
 }
 
-export const wordsOf = ({ status, body }: PeerAnswer): string => {
+const wordsOf = ({ status, body }: PeerAnswer): string => {
   const refusal = refusalSchema.safeParse(body);
   return refusal.success ? refusal.data.message : `it answered ${status}`;
 };

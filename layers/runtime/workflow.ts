@@ -30,7 +30,6 @@ const inputSchema = z.strictObject({
   clusterId: clusterIdSchema,
   recovery: z.strictObject({ attempt: z.int().min(1), reason: z.string() }).optional(),
 });
-export type WorkflowInput = z.infer<typeof inputSchema>;
 
 /**
  * A durable function's handler for a workflow.

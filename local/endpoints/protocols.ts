@@ -97,7 +97,7 @@ function decodeQuery(request: WireRequest): { action: string; input: Record<stri
 }
 
 /** @throws {ServiceError} when the body is not a JSON object. */
-export function parseObject(body: Buffer): Record<string, unknown> {
+function parseObject(body: Buffer): Record<string, unknown> {
   if (body.length === 0) return {};
   try {
     const value: unknown = JSON.parse(body.toString("utf8"));

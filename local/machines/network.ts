@@ -65,7 +65,7 @@ export async function removeNetwork(settings: Pick<NetworkSettings, "bridge">): 
   await runProgram("nft", ["-f", "-"], { stdin: `add table ip ${bridge}\ndelete table ip ${bridge}\n` });
 }
 
-export function namespaceOf(bridge: string, instanceId: string): string {
+function namespaceOf(bridge: string, instanceId: string): string {
   return `${bridge}-${instanceId}`;
 }
 

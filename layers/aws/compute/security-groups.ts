@@ -56,7 +56,7 @@ interface FoundGroup {
 }
 
 /** The name is unique in the VPC, so there is one or none. */
-export async function findGroup(fleet: Fleet, clusterId: string): Promise<FoundGroup | undefined> {
+async function findGroup(fleet: Fleet, clusterId: string): Promise<FoundGroup | undefined> {
   const answer = await fleet.client.send(
     new DescribeSecurityGroupsCommand({
       Filters: [

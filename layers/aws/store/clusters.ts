@@ -1,33 +1,20 @@
-import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
-import {
-  DeleteCommand,
-  GetCommand,
-  PutCommand,
-  QueryCommand,
-  type QueryCommandOutput,
-  UpdateCommand,
-} from "@aws-sdk/lib-dynamodb";
-import type { Cluster, ClusterNode, ClusterStatus } from "../../domain/cluster/cluster.ts";
-import { clusterSchema, clusterStatusSchema } from "../../domain/cluster/cluster.ts";
-import { type ClusterSpec, clusterSpecSchema } from "../../domain/cluster/spec.ts";
+import { GetCommand, QueryCommand, type QueryCommandOutput } from "@aws-sdk/lib-dynamodb";
+import type { Cluster } from "../../domain/cluster/cluster.ts";
 import { Problem } from "../../domain/problems.ts";
-import type { ClusterRecordChange, OperationStart, Page } from "../../ports/store.ts";
+import type { OperationStart, Page } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { clusterToItem, type Item, itemsToCluster, nodeToItem } from "./items.ts";
 import {
   authorityKey,
-  clusterKey,
   clusterPartition,
   clusterSortKey,
   clustersIndexKey,
   healthKey,
   indexNames,
   nameKey,
-  nodeKey,
 } from "./keys.ts";
-import { inProgress, startWrites } from "./operations.ts";
-import { noCluster } from "./refusals.ts";
+import { startWrites } from "./operations.ts";
 import { transact, type Write } from "./transact.ts";
 
 const clusterIdPattern = /^clu_[0-9A-Z]{26}$/;
@@ -189,147 +176,5 @@ export async function releaseName(table: Table, clusterId: string): Promise<void
     await transact(table, [releaseNameWrite(table, clusterId, cluster.name)]);
   } catch (error) {
     if (!(error instanceof NameOfAnother)) throw error;
-  }
-}
-
-export async function updateClusterStatus(
-  table: Table,
-  clusterId: string,
-  status: ClusterStatus,
-  statusReason: string,
-): Promise<void> {
-  const command = new UpdateCommand({
-    TableName: table.name,
-    Key: clusterKey(clusterId),
-    ConditionExpression: "attribute_exists(pk)",
-    UpdateExpression: "SET #status = :status, statusReason = :reason, updatedAt = :now",
-    ExpressionAttributeNames: { "#status": "status" },
-    ExpressionAttributeValues: {
-      ":status": clusterStatusSchema.parse(status),
-      ":reason": statusReason,
-      ":now": new Date().toISOString(),
-    },
-  });
-  await orNoCluster(clusterId, table.client.send(command));
-}
-
-const recordSchema = clusterSchema.pick({ paused: true, logins: true, retiring: true }).partial();
-
-export async function recordOnCluster(
-  table: Table,
-  clusterId: string,
-  operationId: string,
-  change: ClusterRecordChange,
-): Promise<void> {
-  const fields = Object.entries(recordSchema.parse(change));
-  const command = new UpdateCommand({
-    TableName: table.name,
-    Key: clusterKey(clusterId),
-    ConditionExpression: "activeOperationId = :operation",
-    UpdateExpression: `SET updatedAt = :now${fields.map(([name]) => `, #${name} = :${name}`).join("")}`,
-    ExpressionAttributeNames: Object.fromEntries(fields.map(([name]) => [`#${name}`, name])),
-    ExpressionAttributeValues: {
-      ":operation": operationId,
-      ":now": new Date().toISOString(),
-      ...Object.fromEntries(fields.map(([name, value]) => [`:${name}`, value])),
-    },
-    ReturnValuesOnConditionCheckFailure: "ALL_OLD",
-  });
-  try {
-    await table.client.send(command);
-  } catch (error) {
-    if (!(error instanceof ConditionalCheckFailedException)) throw error;
-    if (error.Item === undefined) throw noCluster(clusterId, error);
-    throw inProgress(clusterId, error.Item["activeOperationId"]?.S ?? "of nobody", error);
-  }
-}
-
-export async function changeSpec(
-  table: Table,
-  clusterId: string,
-  operationId: string,
-  spec: ClusterSpec,
-): Promise<void> {
-  const command = new UpdateCommand({
-    TableName: table.name,
-    Key: clusterKey(clusterId),
-    ConditionExpression: "activeOperationId = :operation AND spec <> :spec",
-    UpdateExpression: "SET spec = :spec, generation = generation + :one, updatedAt = :now",
-    ExpressionAttributeValues: {
-      ":operation": operationId,
-      ":spec": clusterSpecSchema.parse(spec),
-      ":one": 1,
-      ":now": new Date().toISOString(),
-    },
-    ReturnValuesOnConditionCheckFailure: "ALL_OLD",
-  });
-  try {
-    await table.client.send(command);
-  } catch (error) {
-    if (!(error instanceof ConditionalCheckFailedException)) throw error;
-    if (error.Item === undefined) throw noCluster(clusterId, error);
-    const holder = error.Item["activeOperationId"]?.S;
-    if (holder !== operationId) throw inProgress(clusterId, holder ?? "of nobody", error);
-  }
-}
-
-/** A node that is there is replaced without touching the cluster's item; only a new one has to see that item. */
-export async function putNode(table: Table, clusterId: string, node: ClusterNode): Promise<void> {
-  const item = nodeToItem(clusterId, node);
-  try {
-    await table.client.send(
-      new PutCommand({ TableName: table.name, Item: item, ConditionExpression: "attribute_exists(pk)" }),
-    );
-  } catch (error) {
-    if (!(error instanceof ConditionalCheckFailedException)) throw error;
-    await transact(table, [
-      clusterExists(table, clusterId),
-      { write: { Put: { TableName: table.name, Item: item } } },
-    ]);
-  }
-}
-
-export async function removeNode(table: Table, clusterId: string, nodeId: string): Promise<void> {
-  await table.client.send(new DeleteCommand({ TableName: table.name, Key: nodeKey(clusterId, nodeId) }));
-}
-
-export async function putAuthorityCertificate(table: Table, clusterId: string, pem: string): Promise<void> {
-  await transact(table, [
-    clusterExists(table, clusterId),
-    { write: { Put: { TableName: table.name, Item: { ...authorityKey(clusterId), certificate: pem } } } },
-  ]);
-}
-
-export async function removeAuthorityCertificate(table: Table, clusterId: string): Promise<void> {
-  await table.client.send(new DeleteCommand({ TableName: table.name, Key: authorityKey(clusterId) }));
-}
-
-export async function getAuthorityCertificate(table: Table, clusterId: string): Promise<string | null> {
-  const answer = await table.client.send(
-    new GetCommand({ TableName: table.name, Key: authorityKey(clusterId), ConsistentRead: true }),
-  );
-  const certificate: unknown = answer.Item?.["certificate"];
-  return typeof certificate === "string" ? certificate : null;
-}
-
-/** Nothing may be written into a cluster that is gone: no one would ever remove it. */
-function clusterExists(table: Table, clusterId: string): Write {
-  return {
-    write: {
-      ConditionCheck: {
-        TableName: table.name,
-        Key: clusterKey(clusterId),
-        ConditionExpression: "attribute_exists(pk)",
-      },
-    },
-    refused: (_existing, cause) => noCluster(clusterId, cause),
-  };
-}
-
-async function orNoCluster(clusterId: string, sent: Promise<unknown>): Promise<void> {
-  try {
-    await sent;
-  } catch (error) {
-    throw error instanceof ConditionalCheckFailedException ? noCluster(clusterId, error) : error;
   }
 }

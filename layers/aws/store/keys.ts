@@ -16,7 +16,7 @@ export const clusterPartition = (clusterId: string): string => `CLUSTER#${cluste
 export const eventsPartition = (clusterId: string): string => `EVENTS#${clusterId}`;
 
 export const clusterSortKey = "CLUSTER";
-export const nodeSortKeyPrefix = "NODE#";
+const nodeSortKeyPrefix = "NODE#";
 
 export const nameKey = (name: string): Key => ({ pk: `NAME#${name}`, sk: "NAME" });
 export const clusterKey = (clusterId: string): Key => ({

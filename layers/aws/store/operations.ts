@@ -1,21 +1,15 @@
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
-import type { ClusterStatus } from "../../domain/cluster/cluster.ts";
 import { clusterSpecSchema } from "../../domain/cluster/spec.ts";
-import {
-  endedStates,
-  type Operation,
-  type OperationStep,
-  stepSchema,
-} from "../../domain/operation/operation.ts";
+import { type Operation, type OperationStep, stepSchema } from "../../domain/operation/operation.ts";
 import { Problem } from "../../domain/problems.ts";
 import type { AuditEntry, IdempotencyRecord, OperationClaim, OperationStart } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
 import { auditToItem, type Item, nodeToItem, openOperationToItem, operationToItem } from "./items.ts";
-import { clusterKey, openOperationKey, operationKey } from "./keys.ts";
+import { clusterKey, operationKey } from "./keys.ts";
 import { getOperation } from "./operation-lists.ts";
 import { idempotencyWrite } from "./records.ts";
-import { noCluster, noOperation } from "./refusals.ts";
+import { ended, inProgress, noCluster, noOperation } from "./refusals.ts";
 import { transact, type Write } from "./transact.ts";
 
 /** What every start of an operation writes beside its own items; the idempotency record's refusal comes first. */
@@ -87,14 +81,6 @@ function claimWrite(table: Table, { operation }: OperationStart, cluster: Operat
       );
     },
   };
-}
-
-export function inProgress(clusterId: string, operationId: string, cause: unknown): Problem {
-  return new Problem(
-    "operation-in-progress",
-    `Cluster ${clusterId} runs operation ${operationId}. Wait until it has ended, or cancel it.`,
-    { cause },
-  );
 }
 
 export async function markOperationRunning(
@@ -187,98 +173,6 @@ async function succeeds(conditional: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-export async function endOperation(
-  table: Table,
-  operationId: string,
-  end: {
-    state: "succeeded" | "failed" | "cancelled";
-    error?: { code: string; message: string };
-    endedAt: string;
-    cluster?: { status: ClusterStatus; statusReason: string };
-  },
-): Promise<void> {
-  const operation = await getOperation(table, operationId);
-  if (operation === null) throw noOperation(operationId);
-  if (endedStates.includes(operation.state)) return;
-  const writes = [endWrite(table, operationId, end), closeWrite(table, operationId)];
-  try {
-    await transact(table, [...writes, freeClusterWrite(table, operation, end.cluster)]);
-  } catch (error) {
-    if (error instanceof EndedBefore) return;
-    if (!(error instanceof ClusterNotHeld)) throw error;
-    await transact(table, writes).catch((again: unknown) => {
-      if (!(again instanceof EndedBefore)) throw again;
-    });
-  }
-}
-
-class EndedBefore extends Error {
-  override readonly name = "EndedBefore";
-}
-
-/** The cluster is gone (deleted), or it is another operation's by now. */
-class ClusterNotHeld extends Error {
-  override readonly name = "ClusterNotHeld";
-}
-
-function endWrite(
-  table: Table,
-  operationId: string,
-  end: { state: string; error?: { code: string; message: string }; endedAt: string },
-): Write {
-  return {
-    write: {
-      Update: {
-        TableName: table.name,
-        Key: operationKey(operationId),
-        ConditionExpression: "#state IN (:pending, :running)",
-        UpdateExpression: `SET #state = :state, endedAt = :endedAt${end.error ? ", #error = :error" : ""}`,
-        ExpressionAttributeNames: { "#state": "state", ...(end.error ? { "#error": "error" } : {}) },
-        ExpressionAttributeValues: {
-          ":pending": "pending",
-          ":running": "running",
-          ":state": end.state,
-          ":endedAt": end.endedAt,
-          ...(end.error ? { ":error": end.error } : {}),
-        },
-      },
-    },
-    refused: (_existing, cause) => new EndedBefore(`operation ${operationId} has ended before`, { cause }),
-  };
-}
-
-function closeWrite(table: Table, operationId: string): Write {
-  return { write: { Delete: { TableName: table.name, Key: openOperationKey(operationId) } } };
-}
-
-function freeClusterWrite(
-  table: Table,
-  operation: Operation,
-  cluster: { status: ClusterStatus; statusReason: string } | undefined,
-): Write {
-  return {
-    write: {
-      Update: {
-        TableName: table.name,
-        Key: clusterKey(operation.clusterId),
-        ConditionExpression: "activeOperationId = :operation",
-        UpdateExpression: `SET activeOperationId = :none, updatedAt = :now${
-          cluster === undefined ? "" : ", #status = :status, statusReason = :reason"
-        }`,
-        ...(cluster === undefined ? {} : { ExpressionAttributeNames: { "#status": "status" } }),
-        ExpressionAttributeValues: {
-          ":operation": operation.id,
-          ":none": null,
-          ":now": new Date().toISOString(),
-          ...(cluster === undefined ? {} : { ":status": cluster.status, ":reason": cluster.statusReason }),
-        },
-      },
-    },
-    refused: (_existing, cause) =>
-      new ClusterNotHeld(`cluster ${operation.clusterId} is not held by ${operation.id}`, { cause }),
-  };
-}
-
 export async function requestCancel(
   table: Table,
   operationId: string,
@@ -316,6 +210,3 @@ async function missingOrEnded(table: Table, operationId: string, cause: unknown)
   const operation = await getOperation(table, operationId);
   return operation === null ? noOperation(operationId, cause) : ended(operationId, operation.state, cause);
 }
-
-const ended = (operationId: string, state: string | undefined, cause: unknown): Problem =>
-  new Problem("operation-ended", `Operation ${operationId} has already ended: ${state}.`, { cause });

@@ -15,8 +15,7 @@ export const tagNames = {
 } as const;
 
 /** PostgreSQL login roles with a password in Parameter Store. `postgres` has none: it logs in on the local socket only. */
-export const databaseUsers = ["admin", "client", "replicator", "rewind", "monitor"] as const;
-export type DatabaseUser = (typeof databaseUsers)[number];
+const databaseUsers = ["admin", "client", "replicator", "rewind", "monitor"] as const;
 
 /** Every password of a cluster; `patroni` is the login of Patroni's REST API. */
 export const passwordOwners = [...databaseUsers, "patroni"] as const;

@@ -68,7 +68,7 @@ export function patchSpec(spec: ClusterSpec, patch: Patch, defaults: SpecDefault
 }
 
 /** RFC 7396: objects are merged, everything else is replaced, and null removes. */
-export function mergePatch(target: Patch, patch: Patch): Record<string, unknown> {
+function mergePatch(target: Patch, patch: Patch): Record<string, unknown> {
   const merged: Record<string, unknown> = { ...target };
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) delete merged[name];

@@ -9,7 +9,7 @@ export const pauseSchema = z.object({
 export type Pause = z.infer<typeof pauseSchema>;
 
 /** What a cluster's statusReason says beside everything else while it is paused; null while it is not. */
-export function pauseReminder(paused: Pause | null): string | null {
+function pauseReminder(paused: Pause | null): string | null {
   if (paused === null) return null;
   const end = paused.until === null ? "until someone resumes it" : `until ${paused.until}`;
   return `Paused since ${paused.since}: nothing fails over by itself ${end}.`;

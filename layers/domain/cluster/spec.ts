@@ -5,7 +5,7 @@ import { z } from "zod";
  * Cross-field rules, PostgreSQL parameters and extensions are checked by {@link checkSpec} in check.ts.
  */
 
-export const clusterNameSchema = z
+const clusterNameSchema = z
   .string()
   .regex(
     /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/,

@@ -9,7 +9,7 @@ export const gateUnit = "pgherd-gate.service";
 export const handoverUnit = "pgherd-handover.service";
 
 /** A node that goes down gives up its clients and the leader within this; then its services are stopped anyway. */
-export const handoverSecondsMax = 25;
+const handoverSecondsMax = 25;
 
 /** Costs nothing until somebody knocks. */
 export function renderGateSocket(): string {

@@ -59,7 +59,7 @@ extensions.set("pg_stat_statements", { name: "pg_stat_statements", preload: "pg_
 
 export const extensionNames: readonly string[] = [...extensions.keys()].sort();
 
-export function findExtension(name: string): Extension | undefined {
+function findExtension(name: string): Extension | undefined {
   return extensions.get(name);
 }
 

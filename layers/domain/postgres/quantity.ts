@@ -9,8 +9,8 @@ for (const [unit, size] of Object.entries(memoryUnits)) units[unit] = { size, ki
 for (const [unit, size] of Object.entries(timeUnits)) units[unit] = { size, kind: "time" };
 units["8kB"] = { size: 8 * memoryUnits.kB, kind: "memory" };
 
-export const memoryUnitNames = Object.keys(memoryUnits);
-export const timeUnitNames = Object.keys(timeUnits);
+const memoryUnitNames = Object.keys(memoryUnits);
+const timeUnitNames = Object.keys(timeUnits);
 
 /** A number, then perhaps a unit: `128MB`, `0.5 s`, `-1`. */
 const quantityPattern = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)\s*$/;

@@ -15,7 +15,7 @@ export interface SettledParameters {
   readonly member: Readonly<Record<string, string>>;
 }
 
-export function machineSize(spec: ClusterSpec): MachineSize {
+function machineSize(spec: ClusterSpec): MachineSize {
   const type = findInstanceType(spec.instanceType);
   if (type === undefined) throw new Error(`instance type ${spec.instanceType} is not in the catalogue`);
   return { memoryMiB: type.memoryMiB, vcpus: type.vcpus, storageGiB: spec.storage.sizeGiB };

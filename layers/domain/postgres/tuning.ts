@@ -55,7 +55,7 @@ function wholeMebi(bytes: number): number {
 }
 
 /** The default of max_connections. */
-export function connectionsFor(memoryMiB: number): number {
+function connectionsFor(memoryMiB: number): number {
   return clamp(Math.floor(memoryMiB / connectionMiB), connectionsMin, connectionsMax);
 }
 

@@ -1,7 +1,6 @@
 import { connect, type TLSSocket } from "node:tls";
 import { nodePorts } from "../../domain/cluster/node-ports.ts";
 import type { Peer } from "../../domain/node/protocol.ts";
-import { NodeFailure } from "../failure.ts";
 import { type Identity, ownIdentity } from "../identity.ts";
 import { onLines, sendLine } from "./lines.ts";
 import { type GateAnswer, type GateWord, gateAnswerSchema } from "./protocol.ts";
@@ -113,16 +112,5 @@ export class Gates implements Disposable {
         return { nodeId, answer: null };
       }),
     );
-  }
-}
-
-/** Nodes of `told` at which something of what was asked did not come about. */
-export function failedAt(told: readonly Told[]): string[] {
-  return told.filter(({ answer }) => answer === null).map(({ nodeId }) => nodeId);
-}
-
-export function requireSome(told: readonly Told[], what: string): void {
-  if (told.length > 0 && told.every(({ answer }) => answer === null)) {
-    throw new NodeFailure(`no gate of the cluster could ${what}`, { code: "gates-silent" });
   }
 }

@@ -21,7 +21,7 @@ function clean(line: LogLine, secrets: readonly string[]): LogLine {
 }
 
 /** As much as fits: of a page that goes on from somewhere its beginning, else its end. */
-export function pack(page: LogPage, isTail: boolean): string {
+function pack(page: LogPage, isTail: boolean): string {
   let { lines, isMore } = page;
   for (;;) {
     const packed = gzipSync(JSON.stringify({ lines, isMore })).toString("base64");

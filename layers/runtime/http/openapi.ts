@@ -171,7 +171,7 @@ function successes({ responses, isMutation }: RouteDefinition): RouteConfig["res
 }
 
 /** The problems that a route can answer with, by status. */
-export function problemsOf(definition: RouteDefinition): ProblemCode[] {
+function problemsOf(definition: RouteDefinition): ProblemCode[] {
   const { role, method, isMutation, problems } = definition;
   const codes: ProblemCode[] = [
     "invalid-request",

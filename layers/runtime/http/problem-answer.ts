@@ -14,7 +14,7 @@ export interface ProblemBody {
 }
 
 /** Relative to the API's own address, where the page describes every code. */
-export const problemType = (code: ProblemCode): string => `/docs#${code}`;
+const problemType = (code: ProblemCode): string => `/docs#${code}`;
 
 /** Whatever is not meant for the caller becomes `internal`, which says nothing but where to look. */
 export function problemBody(error: unknown, requestId: string): ProblemBody {

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 /** As EC2 writes ids: a prefix and 17 hexadecimal digits. */
 const digits = 17;
 
-export const resourcePrefixes = {
+const resourcePrefixes = {
   instance: "i",
   reservation: "r",
   volume: "vol",

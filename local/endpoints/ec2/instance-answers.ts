@@ -231,7 +231,7 @@ export function describeInstanceTypes(_context: Ec2Context, input: Input): Recor
   };
 }
 
-export function unknownInstanceType(name: string): ServiceError {
+function unknownInstanceType(name: string): ServiceError {
   return new ServiceError(
     "InvalidInstanceType",
     `The following supplied instance types do not exist: [${name}]`,

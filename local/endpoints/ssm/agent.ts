@@ -27,7 +27,7 @@ const contactTimeoutSeconds = 10;
 const contactOutputBytesMax = 4096;
 const contactScript = `umask 022 && mkdir -p /etc/pgherd && cat > ${agentFile}.new && mv ${agentFile}.new ${agentFile}`;
 
-export function agentEnvironment(environment: MachineEnvironment): Record<string, string> {
+function agentEnvironment(environment: MachineEnvironment): Record<string, string> {
   const services = Object.entries(environment.serviceEndpointUrls).map(([service, url]): [string, string] => [
     `AWS_ENDPOINT_URL_${service.toUpperCase()}`,
     url,

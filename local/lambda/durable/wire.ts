@@ -66,6 +66,6 @@ function encodeDetails(
   }
 }
 
-export function withoutUndefined(fields: Record<string, unknown>): Record<string, unknown> {
+function withoutUndefined(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -36,7 +36,7 @@ export function canReturn(situation: Situation, voter: ObservedDcsMember): boole
 }
 
 /** The nodes that etcd may be on. */
-export function dcsPlaces({ spec, staying }: Situation): readonly PlannedNode[] {
+function dcsPlaces({ spec, staying }: Situation): readonly PlannedNode[] {
   return staying.filter((node) => node.role === (spec.dcs.placement === "dedicated" ? "dcs" : "data"));
 }
 
