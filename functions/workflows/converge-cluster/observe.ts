@@ -151,17 +151,24 @@ function dynamicFreshness({ inspection }: ObservedPlace): Freshness {
   return isStale ? "stale" : "current";
 }
 
+/** One whose PostgreSQL or Patroni was too busy to answer is asked again: its silence is no sign that all is done. */
+function hasAnswered(own: ObservedPlace | undefined): boolean {
+  if (own === undefined) return true;
+  return own.pendingRestart !== null && own.inspection?.patroniVersion !== null;
+}
+
 /** As the first that sees a majority of etcd tells it. */
 function memberOf(node: ClusterNode, places: Places): ObservedMember | null {
+  const own = places.get(node.id);
   const views = [...places.values()].filter((place) => place.dcs?.hasQuorum === true);
   for (const { patroni } of views) {
     const seen = patroni?.members.find((member) => member.nodeId === node.id);
     if (patroni === null || seen === undefined) continue;
     return {
-      isHealthy: seen.state === (seen.role === "leader" ? "running" : "streaming"),
+      isHealthy: seen.state === (seen.role === "leader" ? "running" : "streaming") && hasAnswered(own),
       isSynchronous: seen.role === "sync-standby",
-      isProgramStale: places.get(node.id)?.isProgramStale ?? false,
-      pendingRestart: pendingOf(places.get(node.id)?.pendingRestart ?? []),
+      isProgramStale: own?.isProgramStale ?? false,
+      pendingRestart: pendingOf(own?.pendingRestart ?? []),
     };
   }
   return null;

@@ -34,7 +34,7 @@ const placeSchema = z.strictObject({
   patroni: z.strictObject({ members: observationSchema.shape.members }).nullable(),
   /** Patroni on this node runs otherwise than its unit says: it takes a restart. */
   isProgramStale: z.boolean(),
-  /** What waits for a restart of PostgreSQL; null where that does not run. */
+  /** What waits for a restart of PostgreSQL; null where it does not answer, or Patroni. */
   pendingRestart: z.array(pendingParameterSchema).nullable(),
   /** On the leader alone: every extension of the database, and the version that the node has to offer. */
   extensions: z

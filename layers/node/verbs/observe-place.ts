@@ -94,23 +94,40 @@ async function extensionsOf(database: string): Promise<ObservedPlace["extensions
   return rows.map((row) => extensionSchema.parse(JSON.parse(row)));
 }
 
+/** Both or neither: half an answer would pass for an end of the work. */
+async function askPostgres(
+  client: PeerClient,
+  intent: NodeIntent,
+  database: string,
+  settle: Deadline,
+): Promise<Pick<ObservedPlace, "pendingRestart" | "extensions">> {
+  const pendingRestart = await pendingParameters(client, intent, settle);
+  return { pendingRestart, extensions: await extensionsOf(database) };
+}
+
 export const observePlace: VerbFunction<"observe-place"> = async (input) => {
   const intent = await ownIntent(input);
   if (intent === null) return blank;
   const hasPostgres = selfOf(intent).services.includes("postgres");
   using client = await PeerClient.open();
-  const pendingRestart = hasPostgres
-    ? await orNull(pendingParameters(client, intent, new Deadline(input.settleSeconds * 1000)))
-    : null;
-  const [inspection, filled, dcs, patroni, stale, extensions] = await Promise.all([
+  const settle = new Deadline(input.settleSeconds * 1000);
+  const postgres = hasPostgres ? await orNull(askPostgres(client, intent, input.database, settle)) : null;
+  const [inspection, filled, dcs, patroni, stale] = await Promise.all([
     inspectSelf(hasPostgres ? client : null, intent),
     isFilled(),
     orNull(listDcsMembers(client, intent)),
     observePatroni(client, intent),
     isProgramStale(intent),
-    hasPostgres ? orNull(extensionsOf(input.database)) : null,
   ]);
-  return { inspection, isFilled: filled, dcs, patroni, isProgramStale: stale, pendingRestart, extensions };
+  return {
+    inspection,
+    isFilled: filled,
+    dcs,
+    patroni,
+    isProgramStale: stale,
+    pendingRestart: postgres?.pendingRestart ?? null,
+    extensions: postgres?.extensions ?? null,
+  };
 };
 
 async function ownIntent(input: { clusterId: string; nodeId: string }): Promise<NodeIntent | null> {
