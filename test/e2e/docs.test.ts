@@ -7,6 +7,8 @@ import { environment } from "./support/world.ts";
 const run = promisify(execFile);
 
 const pageTimeoutMs = 360_000;
+/** Every answer of the API, as the examples show it. */
+const outputBytesMax = 8 * 1024 ** 2;
 
 /** One page goes on in the middle of the other, where that sends its reader there. */
 async function readPages(): Promise<string> {
@@ -18,8 +20,10 @@ async function readPages(): Promise<string> {
   return using.replace(there, () => operating);
 }
 
+const promise = "every example of docs/using.md and docs/operating.md runs as it stands, in order";
+
 /** Blocks of `sh` run; what takes too long, or hurts, is written as `http`. */
-test("every example of docs/using.md and docs/operating.md runs as it stands, in order", async () => {
+test(promise, { timeout: pageTimeoutMs + 10_000 }, async () => {
   const pages = await readPages();
   const blocks = [...pages.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? "");
   expect(blocks.length).toBeGreaterThan(20);
@@ -31,6 +35,7 @@ test("every example of docs/using.md and docs/operating.md runs as it stands, in
       PGHERD_CACHE_DIR: environment.cacheDirectory,
     },
     timeout: pageTimeoutMs,
+    maxBuffer: outputBytesMax,
   });
 
   expect(stdout).toContain("TLSv1.3");
