@@ -11,5 +11,10 @@ export async function instancesOf(
   const livingLast = instances.toSorted(
     (left, right) => Number(isAlive(left.state)) - Number(isAlive(right.state)),
   );
-  return new Map(livingLast.map(({ nodeId, instanceId, state }) => [nodeId, { instanceId, life: state }]));
+  return new Map(
+    livingLast.map(({ nodeId, instanceId, instanceType, state }) => [
+      nodeId,
+      { instanceId, instanceType, life: state },
+    ]),
+  );
 }

@@ -11,7 +11,7 @@ const world = {
   log,
 };
 
-/** Every minute: operations whose execution never started, or ended without ending them. */
+/** Every minute: operations whose execution never started, or ended without ending them, or that get nowhere. */
 export const handler = async (): Promise<void> => {
   await reconcileStuckOperations(world);
 };

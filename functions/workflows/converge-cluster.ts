@@ -1,7 +1,7 @@
 import { type Change, convergeRequestSchema, planNext } from "@pgherd/layers/domain";
 import { type Loop, loopHandler } from "@pgherd/layers/runtime/workflow";
 import { carryOut, nameOf } from "./converge-cluster/carry-out.ts";
-import { checkNothingRefused } from "./converge-cluster/contents.ts";
+import { changeRefused, checkNothingRefused } from "./converge-cluster/contents.ts";
 import { type ConvergeDeadlines, convergeDeadlines } from "./converge-cluster/deadlines.ts";
 import { observeCluster } from "./converge-cluster/observe.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
@@ -11,10 +11,10 @@ const attemptsMax = 4;
 /** Nine nodes made, grown, replaced and restarted take less than 200; a clone is looked at every few minutes. */
 const roundsMax = 500;
 
+type ConvergeLoop = Loop<ClusterPorts, Change>;
+
 /** From what is to what the spec says, one change at a time. */
-export function convergeClusterLoop(
-  deadlines: ConvergeDeadlines = convergeDeadlines,
-): Loop<ClusterPorts, Change> {
+export function convergeClusterLoop(deadlines: ConvergeDeadlines = convergeDeadlines): ConvergeLoop {
   return {
     kind: "converge-cluster",
     attemptsMax,
@@ -34,15 +34,23 @@ export function convergeClusterLoop(
     nameOf,
     carryOut: (scope, change, step) =>
       carryOut({ ...scope, deadlines, step: step.replaceAll(/[^A-Za-z0-9._-]+/g, "-") }, change),
-    statusAt: (ending) =>
-      ending.state === "succeeded"
-        ? { status: "available", statusReason: "Every member runs and answers its clients." }
-        : {
-            status: "degraded",
-            statusReason: `The cluster is not yet what its spec says. ${ending.message}`,
-          },
+    takenBack: [changeRefused],
+    statusAt,
   };
 }
+
+const statusAt: ConvergeLoop["statusAt"] = (ending) => {
+  if (ending.state === "succeeded") {
+    return { status: "available", statusReason: "Every member runs and answers its clients." };
+  }
+  if (ending.code === changeRefused) {
+    return { status: "available", statusReason: `A change was refused. ${ending.message}` };
+  }
+  return {
+    status: "degraded",
+    statusReason: `The cluster is not yet what its spec says. ${ending.message}`,
+  };
+};
 
 /** Somebody has to do something first, or say that something may be lost. */
 class BlockedError extends Error {

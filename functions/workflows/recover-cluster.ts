@@ -13,6 +13,8 @@ import { type ClusterPorts, openPorts } from "./ports.ts";
 import * as acts from "./recover-cluster/acts.ts";
 
 type RecoverChange =
+  /** A machine that is only stopped has lost nothing: it may hold the best copy, or the missing vote. */
+  | { readonly kind: "start-node"; readonly nodeId: string }
   | { readonly kind: "name-survivor"; readonly nodeId: string }
   /** From then on the node takes no part until it is configured again. */
   | { readonly kind: "set-aside"; readonly nodeId: string }
@@ -20,7 +22,8 @@ type RecoverChange =
   | { readonly kind: "converge"; readonly change: Change };
 
 /**
- * Starts etcd anew from one survivor, whose PostgreSQL leads from then on, and then goes on as a converge does. All
+ * Starts machines that are only stopped; where that gives etcd its majority back, nothing has to be given up. Else it
+ * starts etcd anew from one survivor, whose PostgreSQL leads from then on, and then goes on as a converge does. All
  * others are set aside before: whoever comes back with what the old etcd said must not find a majority of its own.
  */
 export function recoverClusterLoop(
@@ -59,9 +62,12 @@ async function nextOwn(
   scope: ClusterScope,
   deadlines: ConvergeDeadlines,
 ): Promise<Exclude<RecoverChange, { kind: "converge" }> | null> {
-  const { survivor, setAside, isFounded } = await readResult(scope);
+  const { survivor, setAside, isFounded, started } = await readResult(scope);
   if (isFounded) return null;
   if (survivor === null) {
+    const stopped = await acts.findStopped(scope, started);
+    if (stopped !== null) return { kind: "start-node", nodeId: stopped };
+    if (started.length > 0 && (await acts.hasQuorum(scope, deadlines))) return null;
     const wish = recoverRequestSchema.parse(scope.request);
     return { kind: "name-survivor", nodeId: await acts.findSurvivor(scope, wish.survivor, deadlines) };
   }
@@ -78,6 +84,11 @@ async function carryOutOwn(
 ): Promise<string> {
   const result = await readResult(scope);
   switch (kind) {
+    case "start-node": {
+      const detail = await acts.startNode(scope, nodeId, deadlines);
+      await putResult(scope, { ...result, started: [...new Set([...result.started, nodeId])] });
+      return detail;
+    }
     case "name-survivor":
       await putResult(scope, { ...result, survivor: nodeId });
       return nodeId;

@@ -14,31 +14,34 @@ const sliceSeconds = 300;
 /** Twelve hours: several TiB from a leader that has other things to do. */
 const slicesMax = 144;
 /** Between two looks at the clone. */
-const lookMs = 3_000;
+const lookMsDefault = 3_000;
 const inspectSeconds = 15;
 
 type Change = { readonly kind: "reinitialize" | "clone" };
 
 /** Has a replica's data removed and cloned again, and waits until it streams. */
-export const reinitializeLoop: Loop<ClusterPorts, Change> = {
-  kind: "reinitialize-node",
-  attemptsMax,
-  roundsMax: slicesMax,
-  next: async (scope) => {
-    const { result } = (await scope.ports.store.getOperation(scope.operationId)) ?? {};
-    if (result?.["begun"] !== true) return { kind: "reinitialize" };
-    return (await stateOf(scope)) === "streaming" ? null : { kind: "clone" };
-  },
-  nameOf: ({ kind }) => kind,
-  carryOut: (scope, { kind }, step) => (kind === "reinitialize" ? begin(scope) : clone(scope, step)),
-  statusAt: (ending) =>
-    ending.state === "succeeded"
-      ? { status: "available", statusReason: "Every member runs and answers its clients." }
-      : {
-          status: "degraded",
-          statusReason: `A replica was to be cloned again and may still be at it. ${ending.message}`,
-        },
-};
+export function reinitializeLoop(lookMs = lookMsDefault): Loop<ClusterPorts, Change> {
+  return {
+    kind: "reinitialize-node",
+    attemptsMax,
+    roundsMax: slicesMax,
+    next: async (scope) => {
+      const { result } = (await scope.ports.store.getOperation(scope.operationId)) ?? {};
+      if (result?.["begun"] !== true) return { kind: "reinitialize" };
+      return (await stateOf(scope)) === "streaming" ? null : { kind: "clone" };
+    },
+    nameOf: ({ kind }) => kind,
+    carryOut: (scope, { kind }, step) =>
+      kind === "reinitialize" ? begin(scope) : clone(scope, step, lookMs),
+    statusAt: (ending) =>
+      ending.state === "succeeded"
+        ? { status: "available", statusReason: "Every member runs and answers its clients." }
+        : {
+            status: "degraded",
+            statusReason: `A replica was to be cloned again and may still be at it. ${ending.message}`,
+          },
+  };
+}
 
 const nodeIdOf = (scope: ClusterScope) => reinitializeRequestSchema.parse(scope.request).nodeId;
 
@@ -59,7 +62,7 @@ async function stateOf(scope: ClusterScope): Promise<string> {
   return members.find((member) => member.nodeId === node.id)?.state ?? "unknown";
 }
 
-async function clone(scope: ClusterScope, step: string): Promise<string> {
+async function clone(scope: ClusterScope, step: string, lookMs: number): Promise<string> {
   const startedAt = new Date().toISOString();
   const deadline = Date.now() + sliceSeconds * 1000;
   for (;;) {
@@ -111,4 +114,4 @@ async function usedBytes(scope: ClusterScope, nodeId: string): Promise<number | 
   }
 }
 
-export const handler = loopHandler(reinitializeLoop, openPorts);
+export const handler = loopHandler(reinitializeLoop(), openPorts);

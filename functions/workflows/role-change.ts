@@ -1,9 +1,17 @@
-import { type Cluster, type ClusterNode, objectionProblem, objectionsTo } from "@pgherd/layers/domain";
+import {
+  type Cluster,
+  type ClusterNode,
+  isSynchronousAvoided,
+  objectionProblem,
+  objectionsTo,
+  withCandidate,
+} from "@pgherd/layers/domain";
 import type { Assessment } from "@pgherd/layers/domain/node";
 import { assessRoleChange, errorFields, log } from "@pgherd/layers/runtime";
 import type { Scope } from "@pgherd/layers/runtime/workflow";
 import { type ClusterScope, known, readCluster } from "./create-cluster/records.ts";
 import type { ClusterPorts } from "./ports.ts";
+import { narrowSynchronous, widenSynchronous } from "./synchronous-standbys.ts";
 
 export interface LeaderMove {
   readonly shard: number;
@@ -42,7 +50,26 @@ const dcsMoveSeconds = 15;
  */
 export async function moveLeader(scope: Scope<ClusterPorts>, move: LeaderMove): Promise<LeaderMoved> {
   const cluster = await readCluster(scope);
-  const assessment = await awaitReady(scope, cluster, move);
+  let isWidened = false;
+  const widen = async (seen: Assessment): Promise<void> => {
+    if (isWidened || move.candidate !== null || !isSynchronousAvoided(seen, move.avoid)) return;
+    isWidened = true;
+    await widenSynchronous(scope, cluster, move.shard, seen.members.length - 1);
+  };
+  try {
+    return await moveWhenReady(scope, cluster, move, widen);
+  } finally {
+    if (isWidened) await narrowSynchronous(scope, cluster, move.shard);
+  }
+}
+
+async function moveWhenReady(
+  scope: ClusterScope,
+  cluster: Cluster,
+  move: LeaderMove,
+  onObjection: (seen: Assessment) => Promise<void>,
+): Promise<LeaderMoved> {
+  const assessment = await awaitReady(scope, cluster, move, onObjection);
   const from = assessment.leader;
   const to = known(assessment.candidate, "candidate", cluster.id);
   if (isSettled(assessment, move)) {
@@ -106,21 +133,23 @@ function isSettled({ leader }: Assessment, { candidate, avoid }: LeaderMove): bo
 }
 
 /** A replica that was just restarted needs a moment before it can take over, and a transaction one to end. */
-async function awaitReady(scope: ClusterScope, cluster: Cluster, move: LeaderMove): Promise<Assessment> {
+export async function awaitReady(
+  scope: ClusterScope,
+  cluster: Cluster,
+  move: LeaderMove,
+  onObjection: (assessment: Assessment) => Promise<void> = async () => undefined,
+): Promise<Assessment> {
   const deadline = Date.now() + move.patienceSeconds * 1000;
+  const { avoid, candidate, shard } = move;
   for (;;) {
-    const assessment = await assessRoleChange(scope.ports.commands, cluster, {
-      shard: move.shard,
-      candidate: move.candidate,
-    });
-    if (isSettled(assessment, move)) return { ...assessment, candidate: assessment.leader };
-    const [objection, ...others] = objectionsTo(assessment, {
-      candidate: move.candidate,
-      force: move.force ?? false,
-    });
+    const seen = await assessRoleChange(scope.ports.commands, cluster, { shard, candidate });
+    if (isSettled(seen, move)) return { ...seen, candidate: seen.leader };
+    const assessment = candidate === null ? withCandidate(seen, avoid) : seen;
+    const [objection, ...others] = objectionsTo(assessment, { candidate, force: move.force ?? false });
     if (objection === undefined) return assessment;
     const canWait = [objection, ...others].every((one) => one.isPassing);
     if (!canWait || Date.now() > deadline) throw objectionProblem(objection);
+    await onObjection(assessment);
     await new Promise((resolve) => setTimeout(resolve, lookMs));
   }
 }

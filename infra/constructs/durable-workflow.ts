@@ -1,9 +1,10 @@
-import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { ArnFormat, Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
 import type { IGrantable, IPrincipal } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 import type { FunctionSource } from "../build/tree.ts";
 import { allow } from "./allow.ts";
 import { ControlPlaneFunction, type FunctionEnvironment } from "./control-plane-function.ts";
+import { resourceName } from "./names.ts";
 
 /** Lambda's own limit for one invocation; a workflow suspends and goes on in another one. */
 const invocationTimeout = Duration.minutes(15);
@@ -21,6 +22,7 @@ export class DurableWorkflow extends Construct implements IGrantable {
   readonly aliasArn: string;
   readonly grantPrincipal: IPrincipal;
   readonly #functionArn: string;
+  readonly #name: string;
 
   constructor(
     scope: Construct,
@@ -38,6 +40,7 @@ export class DurableWorkflow extends Construct implements IGrantable {
       durable: { executionTimeout, retentionPeriod: historyRetention },
     });
     this.grantPrincipal = workflow.grantPrincipal;
+    this.#name = resourceName(environment.name, source.name);
     this.#functionArn = workflow.function.functionArn;
     workflow.function.currentVersion.applyRemovalPolicy(RemovalPolicy.RETAIN);
     this.aliasArn = workflow.function.addAlias("live").functionArn;
@@ -48,6 +51,21 @@ export class DurableWorkflow extends Construct implements IGrantable {
     allow(grantee, {
       actions: ["lambda:ListDurableExecutionsByFunction"],
       resources: [this.#functionArn, this.aliasArn],
+    });
+  }
+
+  /** Stops an operation's execution. */
+  grantStop(grantee: IGrantable): void {
+    const versions = Stack.of(this).formatArn({
+      service: "lambda",
+      resource: "function",
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      resourceName: `${this.#name}:*`,
+    });
+    allow(grantee, {
+      actions: ["lambda:StopDurableExecution"],
+      resources: [versions],
+      wildcard: "Every version of the workflow: an execution stays on the one that it began with.",
     });
   }
 

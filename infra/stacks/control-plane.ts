@@ -232,6 +232,7 @@ export class ControlPlaneStack extends EnvironmentStack {
         for (const workflow of workflows.values()) {
           workflow.grantStart(reconciler);
           workflow.grantFind(reconciler);
+          workflow.grantStop(reconciler);
         }
         return;
       case "expirations":

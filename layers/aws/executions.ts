@@ -4,6 +4,7 @@ import {
   LambdaClient,
   type LambdaClientConfig,
   ListDurableExecutionsByFunctionCommand,
+  StopDurableExecutionCommand,
 } from "@aws-sdk/client-lambda";
 import { executionName } from "../domain/cluster/names.ts";
 import type { EnvironmentSettings } from "../domain/environment.ts";
@@ -44,9 +45,18 @@ export class LambdaExecutions implements Executions {
     const found = await this.#named(functionOf(this.#alias(kind)), name);
     const execution = found.find((one) => one.Status === "RUNNING") ?? found[0];
     if (execution?.Status === undefined) return { state: "absent" };
-    if (execution.Status === "RUNNING") return { state: "running" };
-    const endedAt = execution.EndTimestamp ?? execution.StartTimestamp ?? new Date();
+    const startedAt = execution.StartTimestamp ?? new Date();
+    if (execution.Status === "RUNNING") return { state: "running", startedAt };
+    const endedAt = execution.EndTimestamp ?? startedAt;
     return { state: "ended", outcome: execution.Status.toLowerCase(), endedAt };
+  };
+
+  stop: Executions["stop"] = async (kind, operationId, attempt) => {
+    const name = executionName(operationId, attempt);
+    const found = await this.#named(functionOf(this.#alias(kind)), name);
+    const arn = found.find((one) => one.Status === "RUNNING")?.DurableExecutionArn;
+    if (arn === undefined) return;
+    await this.#client.send(new StopDurableExecutionCommand({ DurableExecutionArn: arn }));
   };
 
   /** The filter may let through names that only begin alike, and a page may be empty though others follow. */

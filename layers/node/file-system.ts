@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { nodePaths } from "../domain/config/index.ts";
 import { NodeFailure } from "./failure.ts";
 import { run } from "./process.ts";
@@ -76,4 +77,22 @@ function product(match: readonly string[] | null, program: string): number {
 export async function deviceBytes(device: string): Promise<number> {
   const { stdout } = await run("blockdev", ["--getsize64", device]);
   return Number(stdout.trim());
+}
+
+/** Volumes grow by whole GiB; a remainder too small for a group of blocks of its own stays unused. */
+const unusedBytesMax = 1024 ** 3;
+
+/** Whether there is nothing left on the device that the file system could grow over. */
+export function fills(fileSystem: number, device: number): boolean {
+  return device - fileSystem < unusedBytesMax;
+}
+
+const mountsSchema = z.object({ filesystems: z.array(z.object({ source: z.string() })).min(1) });
+
+/** A volume that was grown is larger than its file system until that is grown, too. */
+export async function isFilled(): Promise<boolean> {
+  const { stdout } = await run("findmnt", ["--json", "--output", "SOURCE", nodePaths.data]);
+  const [mount] = mountsSchema.parse(JSON.parse(stdout)).filesystems;
+  if (mount === undefined) return true;
+  return fills(await fileSystemBytes(mount.source), await deviceBytes(mount.source));
 }

@@ -15,6 +15,7 @@ export interface Placement {
 export interface InstanceState {
   readonly instanceId: string;
   readonly nodeId: string;
+  readonly instanceType: string;
   readonly state: "pending" | "running" | "shutting-down" | "terminated" | "stopping" | "stopped";
 }
 

@@ -14,7 +14,7 @@ export interface ExecutionInput {
 /** `absent`: never started. `ended`: whatever way; it will not run again. */
 export type ExecutionState =
   | { readonly state: "absent" }
-  | { readonly state: "running" }
+  | { readonly state: "running"; readonly startedAt: Date }
   | { readonly state: "ended"; readonly outcome: string; readonly endedAt: Date };
 
 export interface Executions {
@@ -25,4 +25,6 @@ export interface Executions {
   start(kind: OperationKind, input: ExecutionInput): Promise<void>;
   /** @param attempt 0 is the execution that the operation started with, 1 and up are its recoveries. */
   find(kind: OperationKind, operationId: string, attempt: number): Promise<ExecutionState>;
+  /** Stops the execution wherever it is; one that has ended, or never was, is left as it is. */
+  stop(kind: OperationKind, operationId: string, attempt: number): Promise<void>;
 }

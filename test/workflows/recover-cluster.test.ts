@@ -16,7 +16,13 @@ beforeAll(async () => {
 afterAll(() => dynamodb[Symbol.asyncDispose]());
 
 /** Nodes that never answer must not hold a test for minutes. */
-const deadlines = { ...convergeDeadlines, shortSeconds: 1, shutDownSeconds: 1 };
+const deadlines = {
+  ...convergeDeadlines,
+  shortSeconds: 1,
+  shutDownSeconds: 1,
+  dcsSeconds: 1,
+  agentSeconds: 1,
+};
 
 const stopSeconds = 2;
 
@@ -41,7 +47,7 @@ async function open(cloud: Cloud) {
   const [first, second, third, fourth, last] = cluster.nodes.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   if (!first || !second || !third || !fourth || !last) throw new Error("there are no five nodes");
   for (const { instanceId } of [second, third, last]) {
-    await cloud.ports.compute.stopInstance(instanceId ?? "", stopSeconds);
+    await cloud.ports.compute.removeInstanceById(instanceId ?? "");
   }
   cloud.machines.dcs.reached.set(first.id, { timeline: 3, bytes: "900" });
   cloud.machines.dcs.reached.set(fourth.id, { timeline: 3, bytes: "1000" });
@@ -107,6 +113,41 @@ test("whoever is named survives, and nothing has changed where that one does not
   expect(await recover(plane, cluster, nodes.first.id)).toMatchObject({ state: "succeeded" });
   await expectRecovered(cloud, cluster, nodes.first.id);
 });
+
+test("machines that are only stopped are started, and where etcd then decides nobody loses anything", async () => {
+  await using cloud = await openCloud(dynamodb);
+  const { plane, cluster } = await openStopped(cloud, []);
+  expect(await recover(plane, cluster, null)).toMatchObject({ state: "succeeded" });
+  const after = await cloud.ports.store.getCluster(cluster.id);
+  expect(after?.nodes).toEqual(cluster.nodes);
+  expect(cloud.machines.done.filter((one) => one.startsWith("forget-dcs"))).toEqual([]);
+});
+
+test("a stopped machine with the best copy survives, where others are lost for good", async () => {
+  await using cloud = await openCloud(dynamodb);
+  const { plane, cluster, nodes } = await openStopped(cloud, [1, 2]);
+  expect(await recover(plane, cluster, null)).toMatchObject({ state: "succeeded" });
+  await expectRecovered(cloud, cluster, nodes[0]?.id ?? "");
+  const kept = (await cloud.ports.store.getCluster(cluster.id))?.nodes[0];
+  expect(kept).toMatchObject({ volumeId: nodes[0]?.volumeId, instanceId: nodes[0]?.instanceId });
+});
+
+/** Four members with etcd on three, of which the first two are stopped, and some then lost for good. */
+async function openStopped(cloud: Cloud, lost: readonly number[]) {
+  const handler = loopHandler(recoverClusterLoop(deadlines, nothingLeft), () => cloud.ports);
+  const plane = new ControlPlane(cloud, cloud.ports, { "recover-cluster": handler as never });
+  const { cluster } = await plane.create({ name: "orders", members: 4 });
+  if (cluster === null) throw new Error("there is no cluster");
+  const nodes = cluster.nodes.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  for (const { instanceId } of nodes.slice(0, 2)) {
+    await cloud.ports.compute.stopInstance(instanceId ?? "", stopSeconds);
+  }
+  for (const index of lost) await cloud.ports.compute.removeInstanceById(nodes[index]?.instanceId ?? "");
+  for (const [index, { id }] of nodes.entries()) {
+    cloud.machines.dcs.reached.set(id, { timeline: 3, bytes: String(1000 - index) });
+  }
+  return { plane, cluster, nodes };
+}
 
 test.each(sides)("the control plane dies %s every checkpoint: etcd is founded once", async (side) => {
   await using cloud = await openCloud(dynamodb);

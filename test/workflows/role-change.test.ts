@@ -17,6 +17,8 @@ beforeAll(async () => {
 });
 afterAll(() => dynamodb[Symbol.asyncDispose]());
 
+/** A clone on paper is over after a few looks. */
+const lookMs = 10;
 /** A workflow that never ends would run into this instead of the test's deadline. */
 const checkpointsMax = 80;
 
@@ -41,7 +43,7 @@ function worldOf(cloud: Cloud, cluster: Cluster): World {
     "switchover-cluster": workflowHandler(switchoverWorkflow, () => ports) as never,
     "failover-cluster": workflowHandler(failoverWorkflow, () => ports) as never,
     "restart-cluster": loopHandler(restartLoop, () => ports) as never,
-    "reinitialize-node": loopHandler(reinitializeLoop, () => ports) as never,
+    "reinitialize-node": loopHandler(reinitializeLoop(lookMs), () => ports) as never,
   });
   return { plane, shard, cluster, id: (index) => cluster.nodes[index]?.id ?? "" };
 }
@@ -132,6 +134,42 @@ test("a failover appoints who was asked for, also where nobody leads", async () 
   const request = { shard: 0, from: null, candidate: world.id(2) };
   expect((await carryOut(world, "failover-cluster", request)).state).toBe("succeeded");
   expect(world.shard.leader).toBe(world.id(2));
+});
+
+test.each(["switchover-cluster", "failover-cluster"] as const)(
+  "a %s that is cancelled before the act itself leaves the leader where it is",
+  async (kind) => {
+    await using cloud = await openCloud(dynamodb);
+    const world = await open(cloud);
+    const { plane, cluster, shard } = world;
+    const operation = await plane.writeStart(kind, cluster.id, { ...operations[kind].request(world) });
+    await plane.requestCancel(operation);
+    expect(await plane.carryOut(operation)).toMatchObject({
+      state: "cancelled",
+      error: { code: "cancelled" },
+    });
+    expect(shard.done).toEqual([]);
+    const after = await cloud.ports.store.getCluster(cluster.id);
+    expect(after).toMatchObject({
+      activeOperationId: null,
+      statusReason: expect.stringMatching(/was cancelled|did not take place/),
+    });
+  },
+);
+
+test("a switchover that is cancelled during its preflight leaves the leader where it is", async () => {
+  await using cloud = await openCloud(dynamodb);
+  const world = await open(cloud);
+  const { plane, cluster, shard } = world;
+  const request = operations["switchover-cluster"].request(world);
+  const operation = await plane.writeStart("switchover-cluster", cluster.id, request);
+  const updateStep = cloud.ports.store.updateStep;
+  cloud.ports.store.updateStep = async (id, step) => {
+    await updateStep(id, step);
+    if (step.name === "preflight" && step.state === "running") await plane.requestCancel(operation);
+  };
+  expect(await plane.carryOut(operation)).toMatchObject({ state: "cancelled" });
+  expect(shard.done).toEqual([]);
 });
 
 describe("a rolling restart", () => {

@@ -18,6 +18,7 @@ afterAll(async () => {
 
 const soonMs = 40_000;
 const laterMs = 90_000;
+const polling = { timeout: 30_000, interval: 50 };
 
 /** One run of the reconciler, so long after now, and the end of whatever it started. */
 async function reconcile(cloud: Cloud, plane: ControlPlane, afterMs = laterMs): Promise<readonly string[]> {
@@ -77,6 +78,31 @@ test("an operation that runs is left alone", async () => {
   held.resolve();
   expect(await reconciled).toEqual([]);
   expect((await running).state).toBe("succeeded");
+});
+
+/** No step has begun or ended for so long. */
+const idleMs = 61 * 60 * 1000;
+
+test("an operation whose execution runs and gets nowhere is stopped, and then unwound", async () => {
+  await using cloud = await openCloud(dynamodb);
+  const plane = new ControlPlane(cloud);
+  plane.hooks.beforeCheckpoint = (info) => {
+    if (info.number < 20) return;
+    // Its invocation hangs: nothing more is ever heard of it.
+    return new Promise<never>(() => undefined);
+  };
+  const operation = await plane.writeCreate({ name: "orders", members: 1 });
+  const carried = plane.carryOut(operation);
+  await expect.poll(async () => (await plane.read(operation.id)).steps.length, polling).toBeGreaterThan(0);
+  expect(await reconcile(cloud, plane)).toEqual([]);
+  expect(plane.engine.list("create-cluster")).toMatchObject([{ status: "RUNNING" }]);
+  expect(await reconcile(cloud, plane, idleMs)).toEqual([]);
+  expect(plane.engine.list("create-cluster")).toMatchObject([{ status: "STOPPED" }]);
+  await carried;
+  delete plane.hooks.beforeCheckpoint;
+  expect(await reconcile(cloud, plane)).toEqual(["create-cluster recovery 1"]);
+  expectUnwound(await plane.read(operation.id), { state: "failed", message: /execution ended \(stopped\)/ });
+  expect(await cloud.leftovers()).toEqual([]);
 });
 
 test.each([1, 6, 12, 20, 30])(
@@ -168,6 +194,7 @@ test("an operation on a cluster that was there before is given up without the cl
     store: cloud.ports.store,
     executions: {
       start: () => Promise.reject(new Error("nothing more is to be started")),
+      stop: () => Promise.reject(new Error("nothing is to be stopped")),
       find: async () => ({ state: "ended", outcome: "timed_out", endedAt }),
     },
     now: () => new Date(Date.now() + laterMs),

@@ -38,6 +38,8 @@ const deadlines: CreateDeadlines = {
   verifySeconds: 1,
 };
 const stopDeadlines = { clientsSeconds: 1, postgresSeconds: 1, instanceSeconds: 2 };
+/** As the API says it. */
+const atWork = "An operation is at work.";
 const executionTimeoutSeconds = 600;
 const retentionDays = 1;
 
@@ -132,7 +134,7 @@ export class ControlPlane {
     const operation = { ...newOperation(kind, clusterId, at), request };
     await this.#ports.store.startOperation(
       { operation, audit: auditOf(operation, at), idempotency: null },
-      { status: "updating", statusReason: "" },
+      { status: "updating", statusReason: atWork },
     );
     return operation;
   }
@@ -143,7 +145,7 @@ export class ControlPlane {
     const operation = newOperation("delete-cluster", clusterId, at);
     await this.#ports.store.startOperation(
       { operation, audit: auditOf(operation, at), idempotency: null },
-      { status: "deleting", statusReason: "" },
+      { status: "deleting", statusReason: atWork },
     );
     return operation;
   }
@@ -162,7 +164,7 @@ export class ControlPlane {
     };
     await this.#ports.store.startOperation(
       { operation, audit: auditOf(operation, at), idempotency: null },
-      { status, statusReason: "" },
+      { status, statusReason: atWork },
     );
     return operation;
   }
@@ -172,15 +174,23 @@ export class ControlPlane {
     start: async (kind, input) => {
       this.#arns.push(this.#start(kind, input));
     },
+    stop: async (kind, operationId, attempt) => {
+      const found = this.#find(kind, operationId, attempt);
+      if (found?.status === "RUNNING") this.engine.stop(found.arn, null);
+    },
     find: async (kind, operationId, attempt) => {
-      const name = executionName(operationId, attempt);
-      const found = this.engine.list(kind).find((one) => one.name === name);
+      const found = this.#find(kind, operationId, attempt);
       if (found === undefined) return { state: "absent" };
       return found.status === "RUNNING"
-        ? { state: "running" }
+        ? { state: "running", startedAt: new Date(found.startedAt) }
         : { state: "ended", outcome: found.status.toLowerCase(), endedAt: new Date(found.endedAt ?? 0) };
     },
   };
+
+  #find(kind: OperationKind, operationId: string, attempt: number) {
+    const name = executionName(operationId, attempt);
+    return this.engine.list(kind).find((one) => one.name === name);
+  }
 
   /** Resolves when everything that {@link executions} started has ended. */
   async settled(): Promise<void> {
@@ -207,7 +217,20 @@ export class ControlPlane {
     if (ended.status === "FAILED") {
       throw new Error(`the execution of ${kind} failed: ${JSON.stringify(ended.error)}`);
     }
-    return this.read(operationId);
+    const read = await this.read(operationId);
+    await this.#checkReason(read);
+    return read;
+  }
+
+  /** Whatever an operation comes to, once it has ended nothing says that it is at work. */
+  async #checkReason({ clusterId, endedAt }: Operation): Promise<void> {
+    const cluster = await this.#ports.store.getCluster(clusterId);
+    if (endedAt === null || cluster === null || cluster.activeOperationId !== null) return;
+    if (cluster.statusReason === atWork || cluster.status === "updating") {
+      throw new Error(
+        `the operation has ended, and the cluster is ${cluster.status}: ${cluster.statusReason}`,
+      );
+    }
   }
 
   async create(body: CreateClusterBody): Promise<{ operation: Operation; cluster: Cluster | null }> {

@@ -38,6 +38,9 @@ export class PaperDcs {
       case "forget-dcs":
         this.holders.delete(nodeVerbs["forget-dcs"].input.parse(raw).nodeId);
         return {};
+      case "await-dcs":
+        must(this.#hasMajority(place), "there is no majority");
+        return {};
       case "await-member":
         return this.#awaitMember(nodeVerbs["await-member"].input.parse(raw), place);
       default:
@@ -59,6 +62,14 @@ export class PaperDcs {
     this.holders.set(intent.nodeId, founders);
   }
 
+  #hasMajority({ isUp }: Place): boolean {
+    return [...new Set(this.holders.values())].some((founders) => {
+      const members = founders.split(" ");
+      const healthy = members.filter((nodeId) => isUp(nodeId) && this.holders.get(nodeId) === founders);
+      return healthy.length > members.length / 2;
+    });
+  }
+
   #awaitMember(
     { member }: NodeCommands["await-member"]["input"],
     place: Place,
@@ -69,4 +80,8 @@ export class PaperDcs {
     const isThere = healthy.length > members.length / 2;
     return { isThere, state: isThere ? "running" : "stopped" };
   }
+}
+
+function must(holds: boolean, otherwise: string): void {
+  if (!holds) throw new Error(otherwise);
 }

@@ -27,6 +27,7 @@ interface PaperCluster {
 export class PaperMachines implements MachineDriver {
   readonly machines = new Map<string, PaperMachine>();
   readonly volumes = new Set<string>();
+  readonly sizesGiB = new Map<string, number>();
   /** `<verb> <node>` for everything that was really done, not only answered again. */
   readonly done: string[] = [];
   readonly behaviours = new Map<NodeVerb, VerbBehaviour>();
@@ -92,10 +93,13 @@ export class PaperMachines implements MachineDriver {
     return this.#runVerb(machine, verb as NodeVerb, command.environment);
   }
 
-  async createVolume(volumeId: string): Promise<void> {
+  async createVolume(volumeId: string, sizeGiB: number): Promise<void> {
     this.volumes.add(volumeId);
+    this.sizesGiB.set(volumeId, sizeGiB);
   }
-  async resizeVolume(): Promise<void> {}
+  async resizeVolume(volumeId: string, sizeGiB: number): Promise<void> {
+    this.sizesGiB.set(volumeId, sizeGiB);
+  }
   async removeVolume(volumeId: string): Promise<void> {
     this.volumes.delete(volumeId);
   }

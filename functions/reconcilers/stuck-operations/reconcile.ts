@@ -18,6 +18,11 @@ const executionAgeMsMax = 7 * 60 * 60 * 1000;
  * seconds: whoever unwinds earlier could miss that.
  */
 const quietMsMin = 60_000;
+/**
+ * An invocation ends after a quarter of an hour, and another one tries what it was at: after four of them without a
+ * step begun or ended, the execution gets nowhere. A long clone is waited for in many short steps.
+ */
+const progressMsMax = 60 * 60 * 1000;
 /** Executions that take a lost one's place. After as many the operation ends with what is known. */
 const recoveriesMax = 5;
 
@@ -37,13 +42,34 @@ async function reconcile(world: ReconcilerWorld, operation: Operation): Promise<
   const ageMs = world.now().getTime() - new Date(operation.createdAt).getTime();
   if (ageMs < ageMsMin) return;
   const { attempt, execution } = await lastExecution(world, operation);
-  if (execution.state === "running") return;
+  if (execution.state === "running") return stopStuck(world, operation, attempt, execution.startedAt);
   if (execution.state === "absent") return startAgain(world, operation, ageMs);
   if (world.now().getTime() - execution.endedAt.getTime() < quietMsMin) return;
   /** It may have ended its operation between our two reads. */
   if (await hasEnded(world, operation.id)) return;
   if (attempt >= recoveriesMax) return giveUp(world, operation, execution.outcome);
   await recover(world, operation, attempt + 1, execution.outcome);
+}
+
+/** What it was at is brought to an end by a recovery, once the stopped execution has become quiet. */
+async function stopStuck(
+  world: ReconcilerWorld,
+  operation: Operation,
+  attempt: number,
+  startedAt: Date,
+): Promise<void> {
+  const { id: operationId, kind } = operation;
+  const moments = operation.steps.flatMap((step) => [step.startedAt ?? "", step.endedAt ?? ""]);
+  const times = moments.filter((moment) => moment !== "").map((moment) => Date.parse(moment));
+  const idleMs = world.now().getTime() - Math.max(startedAt.getTime(), ...times);
+  if (idleMs < progressMsMax) return;
+  world.log("error", "an operation makes no progress and its execution is stopped", {
+    operationId,
+    kind,
+    attempt,
+    idleMs,
+  });
+  await world.executions.stop(kind, operationId, attempt);
 }
 
 /** Executions of an operation follow each other: a recovery is started only when the one before has ended. */

@@ -75,15 +75,12 @@ async function orGoBack(
   }
 }
 
-/** PostgreSQL did not take what was asked for; the cluster is as it was before. */
-export class RefusedError extends Error {
-  readonly code: string;
+/** PostgreSQL did not take what was asked for; the spec and the cluster are as they were before. */
+export const changeRefused = "change-refused";
 
-  constructor(code: string, message: string) {
-    super(`${message} The cluster is as it was before.`);
-    this.name = "RefusedError";
-    this.code = code;
-  }
+class RefusedError extends Error {
+  override readonly name = "RefusedError";
+  readonly code = changeRefused;
 }
 
 /** @throws {RefusedError} where something was refused on the way. */
@@ -94,7 +91,6 @@ export async function checkNothingRefused(scope: Pick<ChangeScope, "ports" | "op
     scope.operationId,
   );
   const refused = operation.result?.["refused"];
-  if (typeof refused !== "object" || refused === null || !("code" in refused) || !("message" in refused))
-    return;
-  throw new RefusedError(String(refused.code), String(refused.message));
+  if (typeof refused !== "object" || refused === null || !("message" in refused)) return;
+  throw new RefusedError(`${String(refused.message)} The cluster is as it was before.`);
 }

@@ -74,6 +74,10 @@ export async function addDcsMember(
   if (address === null) throw new Error(`${nodeId} has no address yet`);
   const others = cluster.nodes.filter((one) => one.id !== nodeId && one.services.includes("etcd"));
   const { dcsSeconds, shortSeconds } = scope.deadlines;
+  if (!node.services.includes("etcd")) {
+    // A member that was removed here before may have left its data: etcd would go on with that, and be refused.
+    await runOn(scope, node, "forget-dcs", scope.step, shortSeconds, { clusterId: cluster.id, nodeId: node.id });
+  }
   await runOnAny(scope, others, "add-dcs-learner", shortSeconds, (one) => ({
     clusterId: cluster.id,
     nodeId: one.id,
@@ -159,7 +163,8 @@ export async function handOver(scope: ChangeScope, change: ChangeOf<"move-leader
 export async function applyDynamicConfiguration(scope: ChangeScope): Promise<string> {
   const leader = await requireLeader(scope, 0);
   const { settings } = scope.ports;
-  const input = { environment: settings.environment, clusterId: scope.clusterId, nodeId: leader.id };
+  const { environment } = settings;
+  const input = { environment, clusterId: scope.clusterId, nodeId: leader.id, synchronousNodes: null };
   const { shortSeconds } = scope.deadlines;
   const verb = "apply-dynamic-configuration";
   const { changed } = await runOn(scope, leader, verb, scope.step, shortSeconds, input);

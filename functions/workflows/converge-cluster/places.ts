@@ -13,33 +13,33 @@ export async function addNode(scope: ChangeScope, change: ChangeOf<"add-node">):
   return `${nodeId} in ${zone}`;
 }
 
-/** What an earlier place of the node left is not used again: it is made anew under this operation's name. */
+/**
+ * One making of a place: a retry, or a process that takes another's over, is at the same one. A place that the same
+ * operation gave up and makes again is another.
+ */
+const makingOf = ({ operationId, step }: ChangeScope): string => `${operationId}.${step}`;
+
+/** What an earlier place of the node left is not used again, even where it is in the same zone. */
 export async function makePlace(scope: ChangeScope, change: ChangeOf<"make-place">): Promise<void> {
   const { cluster, node } = await readNode(scope, change.nodeId);
   const { compute, settings, store } = scope.ports;
   const rules = securityRules(cluster.spec, settings);
   const survey = await compute.survey(cluster.id, rules);
-  const ofNode = ({ nodeId }: { nodeId: string }) => nodeId === node.id;
-  const hasEarlier = {
-    volume: survey.volumes.some(ofNode),
-    networkInterface: survey.networkInterfaces.some(ofNode),
-  };
-  const place = { clusterId: cluster.id, nodeId: node.id, zone: node.zone };
-  const anew = { ...place, generation: scope.operationId };
+  const { id: nodeId, zone } = node;
+  const place = { clusterId: cluster.id, nodeId, zone, generation: makingOf(scope) };
   const isVolumeThere = survey.volumes.some((one) => one.volumeId === node.volumeId);
   const isInterfaceThere = survey.networkInterfaces.some(
     (one) => one.networkInterfaceId === node.networkInterfaceId,
   );
   let made = node;
   if (!isVolumeThere) {
-    const { volumeId } = await compute.ensureVolume(hasEarlier.volume ? anew : place, change.volumeGiB);
+    const { volumeId } = await compute.ensureVolume(place, change.volumeGiB);
     made = { ...made, volumeId };
     await store.putNode(cluster.id, made);
   }
   if (isInterfaceThere) return;
   const { securityGroupId } = await compute.ensureSecurityGroup(cluster.id, rules);
-  const where = hasEarlier.networkInterface ? anew : place;
-  const { address, networkInterfaceId } = await compute.ensureNetworkInterface(where, securityGroupId);
+  const { address, networkInterfaceId } = await compute.ensureNetworkInterface(place, securityGroupId);
   await store.putNode(cluster.id, { ...made, networkInterfaceId, address });
 }
 
@@ -57,7 +57,7 @@ export async function vacatePlace(scope: ChangeScope, change: ChangeOf<"vacate-p
 export async function startInstance(scope: ChangeScope, change: ChangeOf<"start-instance">): Promise<string> {
   const { cluster, node } = await readNode(scope, change.nodeId);
   const { commands, compute, store } = scope.ports;
-  const place = { clusterId: cluster.id, nodeId: node.id, zone: node.zone, generation: scope.operationId };
+  const place = { clusterId: cluster.id, nodeId: node.id, zone: node.zone, generation: makingOf(scope) };
   const { instanceId } = await compute.ensureInstance(place, {
     instanceType: change.instanceType,
     networkInterfaceId: known(node.networkInterfaceId, "network interface", node.id),

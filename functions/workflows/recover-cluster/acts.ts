@@ -1,5 +1,6 @@
 import { bestCopy, type ClusterNode, type Copy, type NodeService, withEtcd } from "@pgherd/layers/domain";
-import { CommandError } from "@pgherd/layers/ports";
+import { CapacityError, CommandError } from "@pgherd/layers/ports";
+import { newId } from "@pgherd/layers/runtime";
 import type { ConvergeDeadlines } from "../converge-cluster/deadlines.ts";
 import { instanceTypes } from "../converge-cluster/world.ts";
 import { type ClusterScope, readCluster, readNode } from "../create-cluster/records.ts";
@@ -17,6 +18,59 @@ class NoSurvivorError extends Error {
 class NoLeaderError extends Error {
   readonly code = "no-leader";
 }
+
+/** A node whose machine is stopped and that nobody has tried to start yet. */
+export async function findStopped(scope: ClusterScope, tried: readonly string[]): Promise<string | null> {
+  const [{ nodes }, instances] = await Promise.all([
+    readCluster(scope),
+    scope.ports.compute.listInstances(scope.clusterId),
+  ]);
+  const stopped = instances.filter((one) => one.state === "stopped" || one.state === "stopping");
+  const node = nodes.find(({ id, instanceId, services }) => {
+    const keepsWhat = dcsAndPostgres.some((service) => services.includes(service));
+    return keepsWhat && !tried.includes(id) && stopped.some((one) => one.instanceId === instanceId);
+  });
+  return node?.id ?? null;
+}
+
+/** One that does not come up again is as good as lost, which whoever asked has said to be ready for. */
+export async function startNode(
+  scope: ClusterScope,
+  nodeId: string,
+  { agentSeconds, instanceSeconds }: ConvergeDeadlines,
+): Promise<string> {
+  const { cluster, node } = await readNode(scope, nodeId);
+  const { commands, compute, store } = scope.ports;
+  const place = { clusterId: cluster.id, nodeId, zone: node.zone };
+  try {
+    const started = await compute.startInstance(place, instanceSeconds);
+    if (started === null) return "has no machine any more";
+    await store.putNode(cluster.id, { ...node, instanceId: started.instanceId, state: "running" });
+    await commands.awaitOnline(started.instanceId, agentSeconds);
+    return "runs again";
+  } catch (error) {
+    if (!(error instanceof CapacityError) && !isSilence(error)) throw error;
+    return "does not come up again";
+  }
+}
+
+/** Whether etcd decides again, as the nodes that run tell it. A machine's etcd takes a moment after its boot. */
+export async function hasQuorum(scope: ClusterScope, { dcsSeconds }: ConvergeDeadlines): Promise<boolean> {
+  for (const node of await nodesThatRun(scope)) {
+    const input = { clusterId: scope.clusterId, nodeId: node.id, member: null, timeoutSeconds: dcsSeconds };
+    try {
+      await runOn(scope, node, "await-dcs", `await-quorum.${newId("request")}`, dcsSeconds, input);
+      return true;
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      if (error.code === noQuorum) return false;
+    }
+  }
+  return false;
+}
+
+/** As the node program says that it has waited in vain. */
+const noQuorum = "no-dcs";
 
 /** Whoever is named has to answer, and else the best copy of those that do. */
 export async function findSurvivor(

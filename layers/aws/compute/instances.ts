@@ -276,7 +276,8 @@ export async function listInstances(fleet: Fleet, clusterId: string): Promise<re
   return found.flatMap((one) => {
     const nodeId = one.Tags?.find((tag) => tag.Key === tagNames.node)?.Value;
     const state = one.State?.Name;
-    if (one.InstanceId === undefined || nodeId === undefined || state === undefined) return [];
-    return [{ instanceId: one.InstanceId, nodeId, state }];
+    const { InstanceId: instanceId, InstanceType: instanceType } = one;
+    if (instanceId === undefined || instanceType === undefined) return [];
+    return nodeId === undefined || state === undefined ? [] : [{ instanceId, nodeId, instanceType, state }];
   });
 }

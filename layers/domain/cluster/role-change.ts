@@ -168,3 +168,56 @@ export function possibleLoss(assessment: Assessment): string | null {
 }
 
 export const objectionProblem = ({ code, detail }: Objection): Problem => new Problem(code, detail);
+
+type Member = Assessment["members"][number];
+
+/**
+ * The best of those that could lead: has everything that was acknowledged, then has replayed most of it.
+ * @param avoid members that are to be passed over
+ */
+export function bestCandidate(
+  members: readonly Member[],
+  mode: Assessment["synchronousMode"],
+  avoid: readonly string[] = [],
+): Assessment["candidate"] {
+  const timeline = members.find(({ role }) => role === "leader")?.timeline ?? null;
+  const able = members.filter(
+    (member) =>
+      member.role !== "leader" &&
+      !member.noFailover &&
+      !avoid.includes(member.nodeId) &&
+      (member.state === "streaming" || (timeline === null && member.state === "running")) &&
+      (timeline === null || member.timeline === timeline) &&
+      (mode === "off" || member.isSynchronous),
+  );
+  const lag = (member: Member): number => member.replayLagBytes ?? Number.MAX_SAFE_INTEGER;
+  const [best] = able.toSorted(
+    (left, right) =>
+      Number(right.isSynchronous) - Number(left.isSynchronous) ||
+      lag(left) - lag(right) ||
+      (left.nodeId < right.nodeId ? -1 : 1),
+  );
+  return best?.nodeId ?? null;
+}
+
+/**
+ * The assessment with a candidate that is not among those to be avoided. Where only an avoided one is synchronous, it
+ * is the one that should become so: it then still is an objection that it is not yet.
+ */
+export function withCandidate(assessment: Assessment, avoid: readonly string[]): Assessment {
+  const { members, synchronousMode } = assessment;
+  const candidate = bestCandidate(members, synchronousMode, avoid) ?? bestCandidate(members, "off", avoid);
+  return { ...assessment, candidate };
+}
+
+/** Whether the only synchronous standbys are ones that must not lead, and somebody else could become one. */
+export function isSynchronousAvoided(assessment: Assessment, avoid: readonly string[]): boolean {
+  const { candidate, members, synchronousMode } = assessment;
+  const synchronous = members.filter((member) => member.isSynchronous);
+  return (
+    synchronousMode !== "off" &&
+    candidate !== null &&
+    synchronous.length > 0 &&
+    synchronous.every((member) => avoid.includes(member.nodeId))
+  );
+}

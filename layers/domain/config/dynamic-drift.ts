@@ -1,7 +1,7 @@
 import type { YamlMapping } from "./yaml.ts";
 
 /** Patroni's own switch for maintenance, which pausing a cluster sets: no drift. */
-const foreignKeys = ["pause"];
+export const foreignKeys: readonly string[] = ["pause"];
 
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

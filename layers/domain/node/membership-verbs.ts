@@ -88,9 +88,16 @@ export const membershipVerbs = {
     input: z.strictObject({ ...node, volumeId: z.string(), sizeGiB: z.int().min(1) }),
     output: z.strictObject({ sizeBytes: z.int().min(0) }),
   },
-  /** Takes what Patroni keeps in the DCS to what the node's intent asks for. */
+  /**
+   * Takes what Patroni keeps in the DCS to what the node's intent asks for; with `synchronousNodes` there are that many
+   * synchronous standbys until it is applied again without.
+   */
   "apply-dynamic-configuration": {
-    input: z.strictObject({ environment: z.string(), ...node }),
+    input: z.strictObject({
+      environment: z.string(),
+      ...node,
+      synchronousNodes: z.int().min(1).nullable().default(null),
+    }),
     output: z.strictObject({ changed: z.array(z.string()) }),
   },
   /** Creates, updates and drops extensions; sent to the leader. `extension-in-use` where one cannot be dropped. */

@@ -36,6 +36,8 @@ export const recoverRequestSchema = z.strictObject({
 
 /** What a recovery has done, in `Operation.result`: founding etcd twice would lose what the first one has learned. */
 export const recoveryResultSchema = z.object({
+  /** Nodes whose stopped machines were to be started again, before anybody was given up. */
+  started: z.array(z.string()).default([]),
   survivor: z.string().nullable().default(null),
   setAside: z.array(z.string()).default([]),
   isFounded: z.boolean().default(false),

@@ -23,7 +23,7 @@ export const applyDynamicConfiguration: VerbFunction<"apply-dynamic-configuratio
   ]);
   using client = await PeerClient.open();
   const current = await client.get(loopback, nodePorts.patroni, "/config", readTimeoutMs);
-  const patch = dynamicConfigurationPatch(current.body, intent.spec);
+  const patch = dynamicConfigurationPatch(current.body, intent.spec, input.synchronousNodes);
   if (patch === null) return { changed: [] };
   const login = { username: "patroni", password };
   const answer = await client.patch(loopback, nodePorts.patroni, "/config", writeTimeoutMs, patch, login);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { nodePorts } from "../../domain/cluster/node-ports.ts";
+import { bestCandidate } from "../../domain/cluster/role-change.ts";
 import type { NodeIntent, Peer } from "../../domain/node/protocol.ts";
 import type { Assessment } from "../../domain/node/role-change-verbs.ts";
 import type { VerbFunction } from "../context.ts";
@@ -58,30 +59,6 @@ function roleOf(role: string): Member["role"] {
   return role === "sync_standby" || role === "quorum_standby" ? "sync-standby" : "replica";
 }
 
-/** The best of those that could lead: has everything that was acknowledged, then has replayed most of it. */
-export function bestCandidate(
-  members: readonly Member[],
-  mode: Assessment["synchronousMode"],
-): string | null {
-  const timeline = members.find(({ role }) => role === "leader")?.timeline ?? null;
-  const able = members.filter(
-    (member) =>
-      member.role !== "leader" &&
-      !member.noFailover &&
-      (member.state === "streaming" || (timeline === null && member.state === "running")) &&
-      (timeline === null || member.timeline === timeline) &&
-      (mode === "off" || member.isSynchronous),
-  );
-  const lag = (member: Member): number => member.replayLagBytes ?? Number.MAX_SAFE_INTEGER;
-  const [best] = able.toSorted(
-    (left, right) =>
-      Number(right.isSynchronous) - Number(left.isSynchronous) ||
-      lag(left) - lag(right) ||
-      (left.nodeId < right.nodeId ? -1 : 1),
-  );
-  return best?.nodeId ?? null;
-}
-
 async function askLeader(
   intent: NodeIntent,
   leader: Peer | undefined,
@@ -128,7 +105,7 @@ export const assessRoleChange: VerbFunction<"assess-role-change"> = async (input
   const synchronousMode = modeOf(config);
   return {
     leader: leader?.nodeId ?? null,
-    candidate: input.candidate ?? (bestCandidate(members, synchronousMode) as Assessment["candidate"]),
+    candidate: input.candidate ?? bestCandidate(members, synchronousMode),
     timeline: members.find(({ role }) => role === "leader")?.timeline ?? null,
     members,
     synchronousMode,

@@ -2,7 +2,7 @@ import { volumeDevice } from "../../domain/config/index.ts";
 import type { VerbFunction } from "../context.ts";
 import { Deadline } from "../deadline.ts";
 import { NodeFailure } from "../failure.ts";
-import { deviceBytes, fileSystemBytes, growFileSystem } from "../file-system.ts";
+import { deviceBytes, fileSystemBytes, fills, growFileSystem } from "../file-system.ts";
 
 /** A node sees the new size of its volume within seconds. */
 const volumeDeadlineMs = 60_000;
@@ -21,5 +21,12 @@ export const growFilesystem: VerbFunction<"grow-filesystem"> = async ({ volumeId
     pollMs,
   );
   await growFileSystem(device);
-  return { sizeBytes: await fileSystemBytes(device) };
+  const sizeBytes = await fileSystemBytes(device);
+  if (fills(sizeBytes, await deviceBytes(device))) return { sizeBytes };
+  throw new NodeFailure(
+    `the file system covers ${sizeBytes} bytes of volume ${volumeId}, and not all of it`,
+    {
+      code: "volume-not-grown",
+    },
+  );
 };

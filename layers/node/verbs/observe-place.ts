@@ -6,18 +6,15 @@ import type { VerbFunction } from "../context.ts";
 import { listDcsMembers } from "../dcs-members.ts";
 import { Deadline } from "../deadline.ts";
 import { NodeFailure } from "../failure.ts";
+import { isFilled } from "../file-system.ts";
 import { readIfPresent } from "../files.ts";
 import { inspectSelf, selfOf } from "../inspection.ts";
 import { readOwnIntent } from "../own-intent.ts";
 import { observeMembers } from "../patroni.ts";
 import { PeerClient } from "../peer-client.ts";
 import { pendingParameters } from "../pending-restart.ts";
-import { run } from "../process.ts";
 import { literal, runSql } from "../psql.ts";
 import { active } from "../systemd.ts";
-
-/** A file system spends some of its volume on itself. */
-const filledShareMin = 0.93;
 
 const blank: ObservedPlace = {
   inspection: null,
@@ -36,21 +33,6 @@ async function orNull<T>(question: Promise<T>): Promise<T | null> {
   } catch {
     return null;
   }
-}
-
-const sizeSchema = z.object({ blockdevices: z.array(z.object({ size: z.int() })).min(1) });
-const spaceSchema = z.object({
-  filesystems: z.array(z.object({ size: z.int(), source: z.string() })).min(1),
-});
-
-/** A volume that was grown is larger than its file system until that is grown, too. */
-async function isFilled(): Promise<boolean> {
-  const { stdout } = await run("findmnt", ["--json", "--bytes", "--output", "SIZE,SOURCE", nodePaths.data]);
-  const [mounted] = spaceSchema.parse(JSON.parse(stdout)).filesystems;
-  if (mounted === undefined) return true;
-  const device = await run("lsblk", ["--json", "--bytes", "--nodeps", "--output", "SIZE", mounted.source]);
-  const [volume] = sizeSchema.parse(JSON.parse(device.stdout)).blockdevices;
-  return volume === undefined || mounted.size >= volume.size * filledShareMin;
 }
 
 async function observePatroni(client: PeerClient, intent: NodeIntent): Promise<ObservedPlace["patroni"]> {

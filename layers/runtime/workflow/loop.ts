@@ -19,6 +19,8 @@ export interface Loop<Ports, Change> extends Pick<Workflow<Ports>, "kind" | "sta
   readonly nameOf: (change: Change) => string;
   /** Carries a change out, also one that was carried out before in part or whole. `step` is unique in the operation. */
   readonly carryOut: (scope: Scope<Ports>, change: Change, step: string) => Promise<string | undefined>;
+  /** Codes of failures before which everything was taken back: there is nothing left to go on from. */
+  readonly takenBack?: readonly string[];
   /** More rounds than any plan needs: whoever gets there goes in circles. */
   readonly roundsMax: number;
 }
@@ -86,7 +88,7 @@ async function goRound<Ports extends WorkflowPorts, Change>(
   let marks: readonly Mark[] = [];
   for (let round = 1; round <= loop.roundsMax; round += 1) {
     const planned = await plan(course, round);
-    if (!planned.ok) return { ending: failed(planned.failure), marks };
+    if (!planned.ok) return { ending: failed(planned.failure, loop.takenBack), marks };
     const { change } = planned;
     if (change === null) return { ending: { state: "succeeded" }, marks };
     const name = unused(used, loop.nameOf(change));
@@ -152,8 +154,11 @@ const cancelled: Ending = {
   message: `The operation was cancelled. ${afterwards}`,
 };
 
-const failed = ({ step, code, message }: Failure): Ending => ({
-  state: "failed",
-  code,
-  message: `${step === "plan" ? "" : `The step "${step}" failed: `}${sentence(message)} ${afterwards}`,
-});
+function failed({ step, code, message }: Failure, takenBack: readonly string[] = []): Ending {
+  const told = `${step === "plan" ? "" : `The step "${step}" failed: `}${sentence(message)}`;
+  return {
+    state: "failed",
+    code,
+    message: takenBack.includes(code) ? told : `${told} ${afterwards}`,
+  };
+}

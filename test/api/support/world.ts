@@ -135,6 +135,7 @@ export class World {
 
 const unusedExecutions = {
   find: () => Promise.reject(new Error("the API looks for no execution")),
+  stop: () => Promise.reject(new Error("the API stops no execution")),
 };
 
 function requestContext(method: string, path: string, options: CallOptions) {

@@ -9,6 +9,8 @@ const functionArn = "arn:aws:lambda:eu-central-1:111122223333:function:pgherd-de
 const executionsOn = (wire: Wire) =>
   new LambdaExecutions({ ...settings, workflows: { "create-cluster": `${functionArn}:live` } }, wire.config);
 
+const running = { state: "running", startedAt: new Date(1_700_000_000_000) };
+
 const executionOf = (DurableExecutionName: string, Status: string) => ({
   DurableExecutionArn: `${functionArn}:3/durable-execution/${DurableExecutionName}/1`,
   DurableExecutionName,
@@ -22,7 +24,7 @@ test("an execution that runs on a version of before is found", async () => {
     DurableExecutions: url.searchParams.has("Qualifier") ? [] : [executionOf(operationId, "RUNNING")],
   }));
 
-  expect(await executionsOn(wire).find("create-cluster", operationId, 0)).toEqual({ state: "running" });
+  expect(await executionsOn(wire).find("create-cluster", operationId, 0)).toEqual(running);
   expect(decodeURIComponent(wire.asked[0]?.url.pathname ?? "")).toContain(`${functionArn}/`);
 });
 
@@ -33,7 +35,7 @@ test("an execution is found behind a page without any", async () => {
       : { DurableExecutions: [], NextMarker: "more" },
   );
 
-  expect(await executionsOn(wire).find("create-cluster", operationId, 0)).toEqual({ state: "running" });
+  expect(await executionsOn(wire).find("create-cluster", operationId, 0)).toEqual(running);
 });
 
 test("a recovery is not taken for the execution that it replaces", async () => {
@@ -49,6 +51,29 @@ test("a recovery is not taken for the execution that it replaces", async () => {
     state: "ended",
     outcome: "stopped",
   });
-  expect(await executions.find("create-cluster", operationId, 1)).toEqual({ state: "running" });
+  expect(await executions.find("create-cluster", operationId, 1)).toEqual(running);
   expect(await executions.find("create-cluster", operationId, 2)).toEqual({ state: "absent" });
+});
+
+test("an execution that runs is stopped by its own name on its version; one that has ended is left alone", async () => {
+  await using wire = await startWire(({ url }) =>
+    url.pathname.endsWith("/stop")
+      ? { StopTimestamp: 1_700_000_100 }
+      : {
+          DurableExecutions: [
+            executionOf(`${operationId}-recovery-1`, "RUNNING"),
+            executionOf(operationId, "TIMED_OUT"),
+          ],
+        },
+  );
+  const executions = executionsOn(wire);
+  const stopped = () =>
+    wire.asked.map(({ url }) => decodeURIComponent(url.pathname)).filter((path) => path.endsWith("/stop"));
+
+  await executions.stop("create-cluster", operationId, 0);
+  expect(stopped()).toEqual([]);
+  await executions.stop("create-cluster", operationId, 1);
+  expect(stopped()).toEqual([
+    `/2025-12-01/durable-executions/${functionArn}:3/durable-execution/${operationId}-recovery-1/1/stop`,
+  ]);
 });

@@ -91,7 +91,10 @@ function well(count = 3, body: Parameters<typeof specOf>[0] = {}): ObservedHealt
     survey,
     inspections: new Map(nodes.map(({ id }) => [id, inspection])),
     instances: new Map(
-      nodes.map(({ id, instanceId }) => [id, { instanceId: instanceId ?? "", life: "running" }]),
+      nodes.map(({ id, instanceId }) => [
+        id,
+        { instanceId: instanceId ?? "", instanceType: "t4g.medium", life: "running" },
+      ]),
     ),
     paused: null,
   };
@@ -272,7 +275,11 @@ describe("what is found", () => {
   test("a stopped instance is told as such, whoever can be asked", () => {
     const observed = {
       ...well(),
-      instances: new Map(well().instances).set(nodeIdOf(2), { instanceId: "i-2", life: "stopped" as const }),
+      instances: new Map(well().instances).set(nodeIdOf(2), {
+        instanceId: "i-2",
+        instanceType: "t4g.medium",
+        life: "stopped" as const,
+      }),
     };
     expect(sentences(observed)[0]).toMatch(/no sign of life: its instance is stopped/);
     expect(kinds({ ...observed, survey: null })).toEqual(["no-answer", "node-silent"]);
@@ -395,9 +402,23 @@ describe("drift", () => {
   test("tells an instance that is not the recorded one", () => {
     const instances = new Map(well().instances).set(nodeIdOf(1), {
       instanceId: "i-other",
+      instanceType: "t4g.medium",
       life: "running" as const,
     });
     expect(twice({ ...well(), instances }).drift).toMatchObject([{ nodeId: nodeIdOf(1), what: "instance" }]);
+  });
+
+  test("tells an instance of another type than the spec's", () => {
+    const { instanceId } = well().cluster.nodes[1] ?? {};
+    const other = { instanceId: instanceId ?? "", instanceType: "m7g.large", life: "running" as const };
+    const instances = new Map(well().instances).set(nodeIdOf(1), other);
+    expect(twice({ ...well(), instances }).drift).toEqual([
+      {
+        nodeId: nodeIdOf(1),
+        what: "instance",
+        detail: `${instanceId} is a m7g.large, and the spec asks for a t4g.medium.`,
+      },
+    ]);
   });
 });
 

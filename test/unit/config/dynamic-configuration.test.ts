@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { dynamicDrift } from "../../../layers/domain/config/dynamic-drift.ts";
 import { dynamicConfiguration, dynamicConfigurationPatch } from "../../../layers/domain/config/index.ts";
 import { specOf } from "./support.ts";
 
@@ -49,12 +50,43 @@ describe("the patch of Patroni's dynamic configuration", () => {
     });
   });
 
-  test("leaves alone what is not ours, and takes away parameters that the spec no longer has", () => {
+  test("leaves a pause alone, and takes away what the spec does not ask for", () => {
     const wanted = JSON.parse(JSON.stringify(dynamicConfiguration(specOf())));
     wanted.pause = true;
+    wanted.check_timeline = true;
+    wanted.postgresql.remove_data_directory_on_diverged_timelines = true;
     wanted.postgresql.parameters.max_stack_depth = "1MB";
     expect(dynamicConfigurationPatch(wanted, specOf())).toEqual({
-      postgresql: { parameters: { max_stack_depth: null } },
+      check_timeline: null,
+      postgresql: {
+        remove_data_directory_on_diverged_timelines: null,
+        parameters: { max_stack_depth: null },
+      },
+    });
+  });
+
+  test("of anything that is there leaves no drift, and where there is no drift there is nothing to change", () => {
+    const extra = fc.dictionary(
+      fc.constantFrom("ttl", "check_timeline", "slots", "synchronous_node_count", "postgresql"),
+      fc.oneof(fc.integer(), fc.constant({ parameters: { work_mem: "1MB" } })),
+    );
+    fc.assert(
+      fc.property(specs, extra, (spec, more) => {
+        const current = { ...dynamicConfiguration(spec), ...more };
+        const wanted = dynamicConfiguration(spec);
+        const patch = dynamicConfigurationPatch(current, spec);
+        expect(patch === null).toBe(dynamicDrift(wanted, current).length === 0);
+        expect(dynamicDrift(wanted, merged(current, patch ?? {}))).toEqual([]);
+      }),
+    );
+  });
+
+  test("makes as many standbys synchronous as asked, until it is applied without", () => {
+    const current = dynamicConfiguration(specOf());
+    const widened = dynamicConfigurationPatch(current, specOf(), 4);
+    expect(widened).toEqual({ synchronous_node_count: 4 });
+    expect(dynamicConfigurationPatch(merged(current, widened), specOf())).toEqual({
+      synchronous_node_count: 1,
     });
   });
 

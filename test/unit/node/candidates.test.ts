@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { bestCandidate } from "../../../layers/domain/cluster/role-change.ts";
 import type { Assessment } from "../../../layers/domain/node/role-change-verbs.ts";
-import { bestCandidate } from "../../../layers/node/verbs/assess-role-change.ts";
 import { nodeIdOf } from "../config/support.ts";
 
 type Member = Assessment["members"][number];

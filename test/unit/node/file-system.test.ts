@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { NodeFailure } from "../../../layers/node/failure.ts";
-import { ext4Bytes, xfsBytes } from "../../../layers/node/file-system.ts";
+import { ext4Bytes, fills, xfsBytes } from "../../../layers/node/file-system.ts";
 
 const xfsInfo = `meta-data=/dev/loop3             isize=512    agcount=8, agsize=65536 blks
          =                       sectsz=512   attr=2, projid32bit=1
@@ -31,3 +31,11 @@ test.each(["", "data = blocks=1", "Block count: 12"])(
     expect(() => ext4Bytes(text)).toThrow(NodeFailure);
   },
 );
+
+test("a file system fills its volume unless a GiB or more is left to grow over, however large the volume is", () => {
+  const gib = 1024 ** 3;
+  for (const sizeGiB of [1, 20, 16_384]) {
+    expect(fills(sizeGiB * gib - 256 * 1024, sizeGiB * gib)).toBe(true);
+    expect(fills(sizeGiB * gib, (sizeGiB + 1) * gib)).toBe(false);
+  }
+});

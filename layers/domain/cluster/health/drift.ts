@@ -1,4 +1,5 @@
 import type { Drift } from "../cluster.ts";
+import { nodeRole, nodeSize } from "../layout.ts";
 import type { ObservedHealth } from "./observed.ts";
 
 /** As the node program names what Patroni keeps in the DCS. */
@@ -9,9 +10,14 @@ export function driftOf({ cluster, inspections, instances }: ObservedHealth): Dr
   const settings = new Set<string>();
   const drift: Drift[] = [];
   for (const node of cluster.nodes) {
-    const running = instances?.get(node.id)?.instanceId;
-    if (running !== undefined && node.instanceId !== null && running !== node.instanceId) {
-      const detail = `${running} fills the node's place, and ${node.instanceId} is on record.`;
+    const running = instances?.get(node.id);
+    const { instanceType } = nodeSize(cluster.spec, nodeRole(node));
+    if (running !== undefined && running.instanceType !== instanceType) {
+      const detail = `${running.instanceId} is a ${running.instanceType}, and the spec asks for a ${instanceType}.`;
+      drift.push({ nodeId: node.id, what: "instance", detail });
+    }
+    if (running !== undefined && node.instanceId !== null && running.instanceId !== node.instanceId) {
+      const detail = `${running.instanceId} fills the node's place, and ${node.instanceId} is on record.`;
       drift.push({ nodeId: node.id, what: "instance", detail });
     }
     for (const { path } of inspections.get(node.id)?.drift ?? []) {

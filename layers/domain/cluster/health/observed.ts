@@ -13,6 +13,7 @@ export interface SeenInspection extends Inspection {
 
 export interface SeenInstance {
   readonly instanceId: string;
+  readonly instanceType: string;
   readonly life: InstanceLife;
 }
 
