@@ -44,7 +44,7 @@ test.each(kinds)("%s that is cancelled before it has begun does nothing, and say
   const plane = new ControlPlane(cloud, ports, {
     "switchover-cluster": workflowHandler(switchoverWorkflow, () => ports) as never,
     "failover-cluster": workflowHandler(failoverWorkflow, () => ports) as never,
-    "reinitialize-node": loopHandler(reinitializeLoop, () => ports) as never,
+    "reinitialize-node": loopHandler(reinitializeLoop(), () => ports) as never,
   });
   const nodeId = before?.nodes[1]?.id ?? "";
   const operation = await plane.write(kind, clusterId, { status: "updating", request: { nodeId } });

@@ -76,7 +76,10 @@ export async function addDcsMember(
   const { dcsSeconds, shortSeconds } = scope.deadlines;
   if (!node.services.includes("etcd")) {
     // A member that was removed here before may have left its data: etcd would go on with that, and be refused.
-    await runOn(scope, node, "forget-dcs", scope.step, shortSeconds, { clusterId: cluster.id, nodeId: node.id });
+    await runOn(scope, node, "forget-dcs", scope.step, shortSeconds, {
+      clusterId: cluster.id,
+      nodeId: node.id,
+    });
   }
   await runOnAny(scope, others, "add-dcs-learner", shortSeconds, (one) => ({
     clusterId: cluster.id,
