@@ -12,6 +12,11 @@ function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
+/** How often something is measured: so often, or as PGHERD_BENCH_RUNS says. */
+export function runsOr(usual: number): number {
+  return Number(process.env["PGHERD_BENCH_RUNS"] ?? usual);
+}
+
 /** Nearest-rank quantile of samples in ascending order. */
 export function quantile(sorted: readonly number[], q: number): number {
   const rank = Math.max(1, Math.ceil(q * sorted.length));

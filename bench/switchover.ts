@@ -3,13 +3,13 @@ import type { Api } from "../test/e2e/support/api.ts";
 import type { Environment } from "../test/e2e/support/environment.ts";
 import { Load, longestWaitMs, type Protocol, prepareLoad } from "../test/e2e/support/load.ts";
 import { Writers } from "../test/e2e/support/writers.ts";
-import { report } from "./figure.ts";
+import { report, runsOr } from "./figure.ts";
 import { inWords, measure } from "./peers/measure.ts";
 import { Pgherd } from "./peers/pgherd.ts";
 import { acts } from "./peers/system.ts";
 
-const switchoversPerProtocol = 10;
-const kills = 20;
+const switchoversPerProtocol = runsOr(10);
+const kills = runsOr(20);
 /** Twenty kills take six minutes; a cluster that does not recover is not waited for without end. */
 const killsMsMax = 12 * 60_000;
 /** Between two changes the load runs undisturbed. */

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { waitFor } from "../../test/e2e/support/wait.ts";
 import { lostRows, Writers } from "../../test/e2e/support/writers.ts";
-import { quantile } from "../figure.ts";
+import { quantile, runsOr } from "../figure.ts";
 import type { Act, PeerSystem, WayIn } from "./system.ts";
 
-/** Medians of so many; PGHERD_BENCH_RUNS asks for another number. */
-export const runs = Number(process.env["PGHERD_BENCH_RUNS"] ?? 5);
+/** Medians of so many. */
+export const runs = runsOr(5);
 /** Divided over the ways in that a system offers: each system bears the same load. */
 const clientsTotal = 6;
 /** Some 200 transactions a second: two cores that everything shares are not to be the limit. */

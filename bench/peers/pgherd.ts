@@ -120,7 +120,9 @@ export class Pgherd implements PeerSystem {
   }
 
   async #topology(): Promise<Topology> {
-    return (await this.#api.get<Topology>(`/v1/clusters/${this.#cluster.id}/topology`)).body;
+    const { status, body } = await this.#api.get<Topology>(`/v1/clusters/${this.#cluster.id}/topology`);
+    if (status !== 200) throw new Error(`GET topology: ${JSON.stringify(body)}`);
+    return body;
   }
 }
 
