@@ -2,11 +2,11 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { nodePorts } from "../../domain/cluster/node-ports.ts";
-import { tlsFiles } from "../../domain/config/index.ts";
 import type { NodeCommands } from "../../domain/node/protocol.ts";
 import type { VerbFunction } from "../context.ts";
 import { Deadline } from "../deadline.ts";
 import { NodeFailure } from "../failure.ts";
+import { ownIdentity } from "../identity.ts";
 import { readPasswords } from "../passwords.ts";
 import { run } from "../process.ts";
 import { identifier, literal } from "../psql.ts";
@@ -62,7 +62,7 @@ class Visitor {
         stdin: sql,
         timeoutMs: statementTimeoutMs,
         env: {
-          PGSSLROOTCERT: tlsFiles("postgres").authority,
+          PGSSLROOTCERT: join(this.#directory, "authority"),
           PGPASSFILE: join(this.#directory, "passwords"),
           PGCONNECT_TIMEOUT: String(connectTimeoutSeconds),
           HOME: this.#directory,
@@ -122,6 +122,8 @@ export const verify: VerbFunction<"verify"> = async (input, context) => {
   try {
     const lines = users.map((user) => `*:*:*:${user}:${passwords[user].replace(/[:\\]/g, "\\$&")}\n`);
     await writeFile(join(directory, "passwords"), lines.join(""), { mode: 0o600 });
+    // A node of proxies alone has no copy for PostgreSQL.
+    await writeFile(join(directory, "authority"), (await ownIdentity()).ca);
     const deadline = new Deadline(input.timeoutSeconds * 1000);
     const visitor = new Visitor(directory, input.database, deadline);
     await visit(visitor, input);
