@@ -86,3 +86,27 @@ test.each([
   expect(first).toContain(reason);
   expect(second).toBe("patroni.ha");
 });
+
+test("a reload tells Patroni where etcd is now", async () => {
+  const reload = `
+from patroni.dcs import etcd
+class Client:
+    _config = {'hosts': ['https://10.0.0.1:2379']}
+    _machines_cache = ['https://10.0.0.1:2379']
+    _machines_cache_updated = 9e9
+    def reload_config(self, config): pass
+class Etcd3(etcd.AbstractEtcd):
+    _client = Client()
+    __init__ = lambda self: None
+Etcd3.__abstractmethods__ = frozenset()
+dcs = Etcd3()
+dcs.reload_config({'ttl': 20, 'loop_wait': 1, 'retry_timeout': 9, 'etcd3': {'hosts': ['10.0.0.2:2379'], 'protocol': 'https'}})
+print(Client._config['hosts'][0], dcs._client._config['hosts'][0], dcs._client._machines_cache_updated)
+`;
+  const setUp =
+    "import logging; logging.disable()\npatroni.dcs.AbstractDCS.reload_config = lambda self, config: None";
+  const { said } = await python(asModule(setUp, `apply()\n${reload}`));
+  expect(said).toBe("https://10.0.0.2:2379 https://10.0.0.2:2379 0");
+  const stock = await python(asModule(setUp, reload));
+  expect(stock.said).toBe("https://10.0.0.1:2379 https://10.0.0.1:2379 9000000000.0");
+});

@@ -121,7 +121,7 @@ def plan():
     from patroni import version
     require(version.__version__ in KNOWN_VERSIONS, 'Patroni %s is not known' % version.__version__)
     from patroni import config, ha, postgresql
-    from patroni.dcs import etcd3
+    from patroni.dcs import etcd, etcd3
 
     # Each request to etcd waited 45 ms for a delayed acknowledgement: Patroni drops urllib3's own TCP_NODELAY.
     original_options = etcd3.Etcd3.set_socket_options
@@ -132,6 +132,22 @@ def plan():
     def set_socket_options(self, sock, socket_options):
         original_options(self, sock, socket_options)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    # Patroni reads where etcd is at its start alone: with every member of that time gone, it never found another.
+    original_reload = etcd.AbstractEtcd.reload_config
+    require(original_reload.__code__.co_varnames[:2] == ('self', 'config'), 'reload_config takes other arguments')
+    client = etcd.AbstractEtcdClientWithFailover
+    reads(client._get_machines_cache_from_config.__code__, '_config')
+    reads(client._refresh_machines_cache.__code__, '_machines_cache_updated')
+
+    def reload_config(self, config):
+        original_reload(self, config)
+        section = config.get(self.__class__.__name__.lower(), {})
+        if isinstance(section.get('hosts'), list):
+            protocol = section.get('protocol', 'http')
+            self._client._config['hosts'] = [
+                etcd.uri(protocol, etcd.split_host_port(host.strip(), 2379)) for host in section['hosts']]
+            self._client._machines_cache_updated = 0
 
     # How often a stopping PostgreSQL is looked at.
     require(getattr(postgresql, 'STOP_POLLING_INTERVAL', None) == 1, 'STOP_POLLING_INTERVAL is not 1')
@@ -196,6 +212,7 @@ def plan():
 
     def apply():
         etcd3.Etcd3.set_socket_options = set_socket_options
+        etcd.AbstractEtcd.reload_config = reload_config
         postgresql.STOP_POLLING_INTERVAL = STOP_POLLING_SECONDS
         original_demote.__code__ = new_demote
         ha.Ha.demote = demote_when_clients_wait
