@@ -402,6 +402,6 @@ const inspection = {
   wal: { bytes: 0, readyCount: 0, oldestReadySeconds: null },
   certificateNotAfter: "2099-01-01T00:00:00Z",
   nowMs: 0,
-  patroniVersion: null,
+  patroniVersion: "4.0.7",
   wrapper: false,
 };
