@@ -3,12 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { nodePaths } from "../../layers/domain/config/paths.ts";
 import { Database } from "./support/database.ts";
 import { Load, prepareLoad } from "./support/load.ts";
-import { initAt, onMachine } from "./support/machines.ts";
-import { waitFor } from "./support/wait.ts";
+import { onMachine } from "./support/machines.ts";
 import { api, environment } from "./support/world.ts";
-
-/** Self-healing waits for a named time before it believes that an instance is gone, then boots another. */
-const healedSeconds = 180;
 
 describe("a running cluster becomes what its spec says, and clients of the nodes that stay do not notice", () => {
   let cluster: Cluster;
@@ -136,22 +132,6 @@ describe("a running cluster becomes what its spec says, and clients of the nodes
     const report = await load.end();
     expect(report.complaints).toEqual([]);
     expect(report.transactions.length).toBeGreaterThan(0);
-  });
-
-  test("a machine that dies is made up for without anybody's call", async () => {
-    const dead = (await clusterNow()).nodes[1];
-    if (dead?.address == null) throw new Error("the node has no address");
-    process.kill((await initAt(dead.address)).pid, "SIGKILL");
-    await waitFor("the status says what is wrong", healedSeconds, async () => {
-      const { status, statusReason } = await clusterNow();
-      return status !== "available" && statusReason.includes(dead.id) ? true : undefined;
-    });
-    await waitFor("the cluster is whole again", healedSeconds, async () => {
-      const { status, nodes } = await clusterNow();
-      const healed = nodes.find(({ id }) => id === dead.id);
-      const isUp = /streaming|running/.test((await states())[dead.id] ?? "");
-      return status === "available" && healed?.state === "running" && isUp ? true : undefined;
-    });
   });
 });
 
