@@ -3,9 +3,12 @@ import { nodePorts } from "../domain/cluster/node-ports.ts";
 import { dcsPeers } from "../domain/config/index.ts";
 import type { ObservedPlace } from "../domain/node/membership-verbs.ts";
 import type { NodeIntent } from "../domain/node/protocol.ts";
+import { Deadline } from "./deadline.ts";
 import { NodeFailure } from "./failure.ts";
 import type { PeerAnswer, PeerClient } from "./peer-client.ts";
 
+type Etcd = Pick<PeerClient, "post">;
+type Asker = Pick<NodeIntent, "nodeId" | "peers">;
 type DcsMember = NonNullable<ObservedPlace["dcs"]>["members"][number];
 
 /** An etcd that is well answers within milliseconds; a change of its members waits for a majority. */
@@ -13,6 +16,13 @@ const readTimeoutMs = 1_500;
 const writeTimeoutMs = 7_000;
 const statusTimeoutMs = 800;
 const succeeded = 200;
+/**
+ * etcd adds and removes voters only over connections that have stood for its HealthInterval of five seconds
+ * (server/etcdserver/server.go): right after another change, or a member's restart, it has to be asked again.
+ */
+const unsettledWords = "etcdserver: unhealthy cluster";
+const settleMs = 15_000;
+const settlePollMs = 500;
 
 /** etcd's gRPC gateway writes 64-bit numbers as text and leaves out zeros, false and what is empty. */
 const listSchema = z.object({
@@ -33,11 +43,8 @@ const statusSchema = z.object({
 const addedSchema = z.object({ member: z.object({ ID: z.string() }) });
 const refusalSchema = z.object({ message: z.string() });
 
-/** Asks one member after the other, its own first, until one answers as it should. */
-async function askAny(
-  intent: NodeIntent,
-  ask: (address: string) => Promise<PeerAnswer>,
-): Promise<PeerAnswer> {
+/** Asks one member after the other, its own first, until one answers as it should; @throws NodeFailure */
+async function askAny(intent: Asker, ask: (address: string) => Promise<PeerAnswer>): Promise<PeerAnswer> {
   const peers = dcsPeers(intent.peers).toSorted(
     (left, right) => Number(right.nodeId === intent.nodeId) - Number(left.nodeId === intent.nodeId),
   );
@@ -53,9 +60,29 @@ async function askAny(
   }
   const words = failures.map((one) => (one instanceof Error ? one.message : String(one)));
   throw new NodeFailure(`no member of etcd did as it was asked: ${words.join("; ")}`, {
-    code: "no-dcs",
+    code: words.some((one) => one.includes(unsettledWords)) ? "dcs-unsettled" : "no-dcs",
     cause: new AggregateError(failures),
   });
+}
+
+/** As `askAny`, and again while etcd's connections are too young for a change of its members. */
+async function askForChange(client: Etcd, intent: Asker, path: string, body: object): Promise<PeerAnswer> {
+  let last = new NodeFailure("etcd was not asked", { code: "no-dcs" });
+  return await new Deadline(settleMs).until(
+    async () => {
+      try {
+        return await askAny(intent, (address) =>
+          client.post(address, nodePorts.etcdClient, path, writeTimeoutMs, body),
+        );
+      } catch (error) {
+        if (!(error instanceof NodeFailure && error.code === "dcs-unsettled")) throw error;
+        last = error;
+        return null;
+      }
+    },
+    () => last,
+    settlePollMs,
+  );
 }
 
 const wordsOf = ({ status, body }: PeerAnswer): string => {
@@ -65,8 +92,8 @@ const wordsOf = ({ status, body }: PeerAnswer): string => {
 
 /** etcd's list; the one of a single member where there is no majority to agree on it. */
 export async function listDcsMembers(
-  client: PeerClient,
-  intent: NodeIntent,
+  client: Etcd,
+  intent: Asker,
 ): Promise<{ hasQuorum: boolean; members: DcsMember[] }> {
   const ask = (linearizable: boolean) =>
     askAny(intent, (address) =>
@@ -91,7 +118,7 @@ const notStarted = { isHealthy: false, isLeader: false };
 
 /** A member is healthy when it answers as itself and knows a leader. */
 async function stateOf(
-  client: PeerClient,
+  client: Etcd,
   address: string,
   memberId: string,
 ): Promise<Pick<DcsMember, "isHealthy" | "isLeader">> {
@@ -107,27 +134,19 @@ async function stateOf(
   }
 }
 
-export async function addDcsLearner(
-  client: PeerClient,
-  intent: NodeIntent,
-  address: string,
-): Promise<string> {
+export async function addDcsLearner(client: Etcd, intent: Asker, address: string): Promise<string> {
   const { members } = await listDcsMembers(client, intent);
   const known = members.find((member) => member.address === address);
   if (known !== undefined) return known.memberId;
-  const { body } = await askAny(intent, (asked) =>
-    client.post(asked, nodePorts.etcdClient, "/v3/cluster/member/add", writeTimeoutMs, {
-      peerURLs: [`https://${address}:${nodePorts.etcdPeer}`],
-      isLearner: true,
-    }),
-  );
+  const learner = { peerURLs: [`https://${address}:${nodePorts.etcdPeer}`], isLearner: true };
+  const { body } = await askForChange(client, intent, "/v3/cluster/member/add", learner);
   return addedSchema.parse(body).member.ID;
 }
 
 /** @returns null when it is a voter now, else why not yet. */
 export async function promoteDcsLearner(
-  client: PeerClient,
-  intent: NodeIntent,
+  client: Etcd,
+  intent: Asker,
   memberId: string,
 ): Promise<string | null> {
   const { members } = await listDcsMembers(client, intent);
@@ -148,14 +167,8 @@ export async function promoteDcsLearner(
   }
 }
 
-export async function removeDcsMember(
-  client: PeerClient,
-  intent: NodeIntent,
-  memberId: string,
-): Promise<void> {
+export async function removeDcsMember(client: Etcd, intent: Asker, memberId: string): Promise<void> {
   const { members } = await listDcsMembers(client, intent);
   if (members.every((member) => member.memberId !== memberId)) return;
-  await askAny(intent, (address) =>
-    client.post(address, nodePorts.etcdClient, "/v3/cluster/member/remove", writeTimeoutMs, { ID: memberId }),
-  );
+  await askForChange(client, intent, "/v3/cluster/member/remove", { ID: memberId });
 }
