@@ -1,42 +1,51 @@
 import { z } from "zod";
+import { memberName } from "../cluster/names.ts";
 import type { ClusterSpec, FailoverProfile } from "../cluster/spec.ts";
 import type { NodeIntent, Peer } from "../node/protocol.ts";
+import { dcsPeers } from "./etcd.ts";
 import { nodePaths } from "./paths.ts";
-import { failoverTiming } from "./patroni.ts";
+import { failoverTiming, leaderKey } from "./patroni.ts";
 import { hardening, header, install } from "./units.ts";
 
 export const guardUnit = "pgherd-guard.service";
 
 export const guardSettingsSchema = z.strictObject({
-  /** Without a sign of life from Patroni for so long, a PostgreSQL that takes writes is stopped. */
-  silenceMs: z.int().min(1),
-  /** Who could be promoted in the meantime, and knows whether the cluster is paused. */
+  /** Where in etcd the leader of the shard is written, and how this node is called there. */
+  leaderKey: z.string().min(1),
+  memberName: z.string().min(1),
+  dcs: z.array(z.ipv4()),
+  /** What PostgreSQL gets before the leader's key has been seen: when it has just begun to take writes, or the guard. */
+  graceMs: z.int().min(1),
+  /** Who else could be promoted, and knows whether the cluster is paused. Nobody: there is nothing to guard. */
   neighbours: z.array(z.ipv4()),
 });
 export type GuardSettings = z.infer<typeof guardSettingsSchema>;
 
-/**
- * The leader's key may have been renewed a whole loop before Patroni's last sign of life. Of what remains of its life a
- * third is left for stopping PostgreSQL; two thirds is what a Patroni that is started again gets to answer.
- */
-const silenceShare = 2 / 3;
+/** Who is promoted has just taken the key, at most one loop ago: a third of what remains is left for stopping. */
+const graceShare = 2 / 3;
 const msPerSecond = 1_000;
 
-export function guardSilenceMs(profile: FailoverProfile): number {
+export function guardGraceMs(profile: FailoverProfile): number {
   const { ttl, loop_wait } = failoverTiming[profile];
-  return Math.floor((ttl - loop_wait) * silenceShare * msPerSecond);
+  return Math.floor((ttl - loop_wait) * graceShare * msPerSecond);
 }
 
 /** What the guard of one node goes by. */
 export function renderGuard(
-  intent: { readonly spec: Pick<ClusterSpec, "failover">; readonly peers: NodeIntent["peers"] },
+  intent: { readonly spec: Pick<ClusterSpec, "failover"> } & Pick<NodeIntent, "clusterId" | "peers">,
   self: Peer,
 ): string {
   const neighbours = intent.peers.filter(
     (peer) => peer.nodeId !== self.nodeId && peer.shard === self.shard && peer.services.includes("postgres"),
   );
   const settings: GuardSettings = {
-    silenceMs: guardSilenceMs(intent.spec.failover.profile),
+    leaderKey: leaderKey(intent.clusterId, self.shard),
+    memberName: memberName(self.nodeId),
+    // The node's own etcd is the nearest.
+    dcs: dcsPeers(intent.peers)
+      .toSorted((one, other) => Number(other.nodeId === self.nodeId) - Number(one.nodeId === self.nodeId))
+      .map(({ address }) => address),
+    graceMs: guardGraceMs(intent.spec.failover.profile),
     neighbours: neighbours.map(({ address }) => address),
   };
   return `${JSON.stringify(settings)}\n`;
@@ -48,7 +57,7 @@ const oomScore = -900;
 const heapMiB = 32;
 
 export function renderGuardUnit(): string {
-  return `${header("Stops a PostgreSQL that takes writes while its Patroni is gone", ["After=patroni.service"])}
+  return `${header("Stops a PostgreSQL that takes writes before the leader's key is another's", ["After=patroni.service"])}
 
 [Service]
 Type=exec
@@ -60,7 +69,7 @@ TimeoutStopSec=2
 OOMScoreAdjust=${oomScore}
 RuntimeDirectory=pgherd-guard
 RuntimeDirectoryMode=0700
-# A guard that is started again knows when Patroni was alive.
+# A guard that is started again knows until when the key was sure.
 RuntimeDirectoryPreserve=yes
 ${hardening}
 # Root, as only root may ask systemd; of root's rights, to signal PostgreSQL and to read what is Patroni's.

@@ -26,8 +26,8 @@ export const nodePaths = {
   ownProgram: "/var/lib/pgherd/pgherd-node.mjs",
   /** Patroni's start wrapper asks here before a planned step down. */
   stepDownSocket: "/run/pgherd/step-down.sock",
-  /** When the guard heard Patroni last. */
-  guardSign: "/run/pgherd-guard/sign",
+  /** Until when the guard knows PostgreSQL safe. */
+  guardMark: "/run/pgherd-guard/safe-until",
   /** Every process of Patroni and its PostgreSQL, also of one whose Patroni is gone. */
   patroniProcesses: "/sys/fs/cgroup/system.slice/patroni.service/cgroup.procs",
 } as const;

@@ -20,6 +20,13 @@ export const failoverTiming = {
   /** Patroni's own. */
   cautious: { ttl: 30, loop_wait: 10, retry_timeout: 10 },
 } as const satisfies Record<FailoverProfile, YamlMapping>;
+const namespace = "/pgherd/";
+
+/** Where Patroni writes in etcd who leads a shard. */
+export function leaderKey(clusterId: string, shard: number): string {
+  return `${namespace}${patroniScope(clusterId, shard)}/leader`;
+}
+
 /** An asynchronous replica that is further behind is not promoted by itself. */
 const lagBytesMaxOnFailover = 16 * 1024 ** 2;
 /** A replica that is away keeps its slot this long; max_slot_wal_keep_size bounds what that costs. */
@@ -118,7 +125,7 @@ export function renderPatroni(
   const identity = { cacert: tls.authority, cert: tls.certificate, key: tls.key };
   return renderYaml({
     scope: patroniScope(intent.clusterId, self.shard),
-    namespace: "/pgherd/",
+    namespace,
     name: memberName(self.nodeId),
     log: { level: "INFO", format: "%(levelname)s: %(message)s" },
     restapi: restApi(self, secrets),

@@ -25,6 +25,12 @@ export async function postmaster(): Promise<number | null> {
   return (await processes()).includes(pid) ? pid : null;
 }
 
+/** Cheap enough for every look: it runs, and is not told to follow. */
+export async function mayTakeWrites(): Promise<boolean> {
+  const told = await readIfPresent(`${nodePaths.postgresData}/standby.signal`);
+  return told === null && (await postmaster()) !== null;
+}
+
 /** A control file that cannot be read is no excuse: then it is taken for one that takes writes. */
 export async function takesWrites(): Promise<boolean> {
   try {

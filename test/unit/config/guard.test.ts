@@ -1,17 +1,15 @@
 import { describe, expect, test } from "vitest";
 import {
   failoverTiming,
+  guardGraceMs,
   guardSettingsSchema,
-  guardSilenceMs,
   renderGuard,
   renderGuardUnit,
 } from "../../../layers/domain/config/index.ts";
-import { intentOf, peerAt, peersOf } from "./support.ts";
+import { clusterId, intentOf, peerAt, peersOf } from "./support.ts";
 
 /** What asking the neighbours and stopping PostgreSQL take together, at most. */
 const actingMs = 1_500;
-/** systemd waits a second before it starts Patroni again, and Patroni needs about two until it answers. */
-const patroniStartMs = 3_000;
 const profiles = Object.keys(failoverTiming) as (keyof typeof failoverTiming)[];
 
 const settingsOf = (intent: ReturnType<typeof intentOf>) =>
@@ -20,19 +18,26 @@ const settingsOf = (intent: ReturnType<typeof intentOf>) =>
 describe("the guard", () => {
   test("as reviewed", () => expect(renderGuardUnit()).toMatchSnapshot());
 
-  test.each(profiles)("has stopped PostgreSQL before the leader's key ends, with profile %s", (profile) => {
-    const { ttl, loop_wait } = failoverTiming[profile];
-    expect(guardSilenceMs(profile) + actingMs).toBeLessThan((ttl - loop_wait) * 1_000);
-  });
-
-  test.each(profiles)("gives a Patroni that is started again its time, with profile %s", (profile) => {
-    expect(guardSilenceMs(profile)).toBeGreaterThan(patroniStartMs);
-  });
+  test.each(profiles)(
+    "has stopped PostgreSQL before a key ends that it never saw, with profile %s",
+    (profile) => {
+      const { ttl, loop_wait } = failoverTiming[profile];
+      expect(guardGraceMs(profile) + actingMs).toBeLessThan((ttl - loop_wait) * 1_000);
+    },
+  );
 
   test("is told when the cluster gets another profile", () => {
     const changed = intentOf({ failover: { profile: "fast", wrapper: true } });
-    expect(settingsOf(changed).silenceMs).toBe(guardSilenceMs("fast"));
+    expect(settingsOf(changed).graceMs).toBe(guardGraceMs("fast"));
     expect(settingsOf(changed)).not.toEqual(settingsOf(intentOf()));
+  });
+
+  test("reads the key that Patroni writes, from the node's own etcd first", () => {
+    const intent = intentOf();
+    const self = peerAt(intent.peers, 2);
+    const settings = guardSettingsSchema.parse(JSON.parse(renderGuard(intent, self)));
+    expect(settings).toMatchObject({ leaderKey: `/pgherd/${clusterId}-0/leader`, memberName: self.nodeId });
+    expect(settings.dcs).toEqual([self, ...intent.peers.slice(0, 2)].map(({ address }) => address));
   });
 
   test("knows the members of its own shard, and not itself", () => {
