@@ -5,7 +5,7 @@ import { Api } from "../test/e2e/support/api.ts";
 import { Environment } from "../test/e2e/support/environment.ts";
 import { benchColdStart } from "./cold-start.ts";
 import { benchCreate } from "./create.ts";
-import { benchFailures } from "./failures.ts";
+import { benchFailures } from "./failures/failures.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchOperate } from "./operate.ts";

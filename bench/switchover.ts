@@ -20,7 +20,7 @@ const proxyClients = 2;
 async function benchPlanned(pgherd: Pgherd, protocol: Protocol): Promise<void> {
   const table = `beats_${protocol}`;
   await pgherd.sql(`CREATE TABLE ${table} (client int, id bigint, PRIMARY KEY (client, id))`);
-  const addresses = pgherd.cluster.nodes.flatMap(({ address }) => address ?? []);
+  const { addresses } = pgherd;
   await using load = await Load.start(pgherd.database, { protocol, addresses });
   const target = pgherd.database.writerTarget("readWrite", "admin");
   await using reconnecting = Writers.start(target, { table, writers: proxyClients });

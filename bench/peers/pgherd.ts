@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { AuthorizeSecurityGroupIngressCommand, DescribeSecurityGroupsCommand } from "@aws-sdk/client-ec2";
-import { type Cluster, type Operation, tagNames } from "@pgherd/layers/domain";
+import { type Cluster, type ClusterNode, type Operation, tagNames } from "@pgherd/layers/domain";
 import type { Api } from "../../test/e2e/support/api.ts";
 import { ec2Client } from "../../test/e2e/support/aws.ts";
 import { Database } from "../../test/e2e/support/database.ts";
@@ -23,7 +23,9 @@ const postgresPort = 5432;
 interface Topology {
   readonly observedAt: string;
   readonly shards: { leader: string | null; members: { role: string; state: string }[] }[];
-  readonly dcs: { readonly members: { readonly healthy: boolean }[] };
+  readonly dcs: {
+    readonly members: { readonly nodeId: string; readonly healthy: boolean; readonly leader: boolean }[];
+  };
 }
 
 /** A cluster with the defaults, by its API alone. */
@@ -73,11 +75,28 @@ export class Pgherd implements PeerSystem {
     return this.database.sql("readWrite", "admin", statement);
   }
 
-  async leaderAddress(): Promise<string> {
+  get addresses(): readonly string[] {
+    return this.#cluster.nodes.flatMap(({ address }) => address ?? []);
+  }
+
+  async leader(): Promise<ClusterNode & { readonly address: string }> {
     const { shards } = await this.#topology();
-    const leader = this.#cluster.nodes.find(({ id }) => id === shards[0]?.leader);
-    if (leader?.address == null) throw new Error("pgherd: nobody leads");
-    return leader.address;
+    return this.#node(shards[0]?.leader);
+  }
+
+  async leaderAddress(): Promise<string> {
+    return (await this.leader()).address;
+  }
+
+  async dcsLeaderAddress(): Promise<string> {
+    const { dcs } = await this.#topology();
+    return this.#node(dcs.members.find(({ leader }) => leader)?.nodeId).address;
+  }
+
+  #node(nodeId: string | null | undefined): ClusterNode & { readonly address: string } {
+    const node = this.#cluster.nodes.find(({ id }) => id === nodeId);
+    if (node?.address == null) throw new Error("pgherd: nobody leads");
+    return { ...node, address: node.address };
   }
 
   async becomeWhole(): Promise<void> {

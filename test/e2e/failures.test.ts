@@ -1,10 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { setZoneConnected } from "../../local/machines/network.ts";
-import { cutOff, killForGood, pullPlug, shellAt, signal } from "./support/accidents.ts";
+import { cutOff, cutZone, killForGood, pullPlug, shellAt, signal } from "./support/accidents.ts";
 import { postmasterAt } from "./support/machines.ts";
 import { Trial } from "./support/trial.ts";
 import { waitFor } from "./support/wait.ts";
-import { api, bridgeOf, environment } from "./support/world.ts";
+import { api, environment } from "./support/world.ts";
 
 /** Longer than a leader's key lives without being renewed. */
 const longerThanTtlMs = 24_000;
@@ -65,7 +64,6 @@ describe("under load, with synchronous replication", () => {
     await trial.allWrite();
   });
 
-  // Not the first: who led before is known once the cluster has been looked at, as it was for the degraded status.
   test("the leader's PostgreSQL killed: another leads, and the events say so", async () => {
     const leader = await trial.leader();
     process.kill((await postmasterAt(leader.address)).pid, "SIGKILL");
@@ -89,13 +87,12 @@ describe("under load, with synchronous replication", () => {
 
   test("the zone of etcd's leader cut and healed", async () => {
     const { zone } = await trial.dcsLeader();
-    const bridge = await bridgeOf(environment);
-    await setZoneConnected(bridge, zone, false);
+    const heal = await cutZone(environment, zone);
     try {
       await trial.statusSays("degraded", new RegExp(zone));
       await trial.allWrite();
     } finally {
-      await setZoneConnected(bridge, zone, true);
+      await heal();
     }
   });
 

@@ -27,6 +27,9 @@ export interface Judgement {
   readonly suspected: readonly string[];
 }
 
+/** Of a cluster that nobody has been promoted in yet. */
+const firstTimeline = 1;
+
 export const wellSentence = "Every member runs and answers its clients.";
 
 /**
@@ -95,8 +98,11 @@ function leadersOf({ cluster, survey }: ObservedHealth): HealthRecord["leaders"]
 function leaderEvents(before: HealthRecord, leaders: HealthRecord["leaders"]): HealthEvent[] {
   return Object.entries(leaders).flatMap(([shard, { nodeId, timeline }]): HealthEvent[] => {
     const last = before.leaders[shard]?.nodeId;
-    if (last === undefined || last === nodeId) return [];
-    const detail = `Shard ${shard} is led by ${nodeId} instead of ${last}${timeline === null ? "" : `, on timeline ${timeline}`}.`;
+    // The first look: nobody knows who led before, but that somebody did.
+    const isFirst = last === undefined && (timeline === null || timeline === firstTimeline);
+    if (isFirst || last === nodeId) return [];
+    const instead = last === undefined ? "" : ` instead of ${last}`;
+    const detail = `Shard ${shard} is led by ${nodeId}${instead}${timeline === null ? "" : `, on timeline ${timeline}`}.`;
     return [{ action: "leader-changed", detail }];
   });
 }

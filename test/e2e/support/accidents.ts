@@ -1,5 +1,9 @@
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
+import { setZoneConnected } from "../../../local/machines/network.ts";
+import type { Environment } from "./environment.ts";
 import { initAt, onMachine, processesAt } from "./machines.ts";
 
 const run = promisify(execFile);
@@ -41,6 +45,15 @@ export async function cutOff(addresses: readonly string[]): Promise<() => Promis
   const ports = await Promise.all(addresses.map(linkOf));
   await setLinks(ports, "down");
   return () => setLinks(ports, "up");
+}
+
+/** Cuts every machine of a zone off from the other zones and this host, and returns what connects them again. */
+export async function cutZone(environment: Environment, zone: string): Promise<() => Promise<void>> {
+  const settings = JSON.parse(await readFile(join(environment.stateDirectory, "settings.json"), "utf8")) as {
+    bridge: string;
+  };
+  await setZoneConnected(settings.bridge, zone, false);
+  return () => setZoneConnected(settings.bridge, zone, true);
 }
 
 async function setLinks(ports: readonly string[], state: "up" | "down"): Promise<void> {

@@ -367,6 +367,13 @@ describe("the status", () => {
     ]);
   });
 
+  test("has a leader that was promoted before the first look told too", () => {
+    const promoted = withMember(well(), 0, { role: "leader", state: "running", timeline: 2 });
+    expect(judge(promoted, { record: unknownHealth, status: "available", suspected: [] }).events).toEqual([
+      { action: "leader-changed", detail: `Shard 0 is led by ${nodeIdOf(0)}, on timeline 2.` },
+    ]);
+  });
+
   test("the time since when a node is silent begins once, survives looks that see nothing, and ends with a sign", () => {
     const first = twice(dead(well(), 2)).record;
     expect(first.silentSince).toEqual({ [nodeIdOf(2)]: now });
