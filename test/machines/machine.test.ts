@@ -153,7 +153,8 @@ describe("ingress", () => {
     await lab.driver.applyIngress(machine.instanceId, [rule]);
     await lab.driver.boot(machine);
     await lab.shell(machine, `${listen} 5000; ${listen.replace("=listen", "=other")} 5001`);
-    await vi.waitFor(() => lab.shell(machine, "ss -tln | grep -q :5001"), waitOptions);
+    const bothListen = "ss -tln | grep -q :5000 && ss -tln | grep -q :5001";
+    await vi.waitFor(() => lab.shell(machine, bothListen), waitOptions);
     expect([await canConnect(address, 5000), await canConnect(address, 5001)]).toEqual([true, false]);
   });
 });

@@ -40,6 +40,10 @@ export function inProcessInvoker(
           crash.reject(error);
           return new Promise<never>(() => undefined);
         }
+        // The execution was stopped: its process is gone, and nobody is left to be told.
+        if (error instanceof ServiceError && engine().get(event.DurableExecutionArn).status !== "RUNNING") {
+          return new Promise<never>(() => undefined);
+        }
         throw error instanceof ServiceError ? asSdkError(error) : error;
       }
     };
