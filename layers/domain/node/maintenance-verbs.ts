@@ -24,7 +24,7 @@ export const maintenanceVerbs = {
     input: z.strictObject({ ...node, services: z.array(nodeServiceSchema).min(1), deadlineSeconds }),
     output: z.strictObject({
       stopped: z.array(z.string()),
-      /** Where PostgreSQL's last checkpoint is; null where it was not among the services. */
+      /** Where PostgreSQL's shutdown checkpoint is; null where it was not among the services, or had crashed before. */
       checkpoint: z.string().nullable(),
     }),
   },

@@ -9,7 +9,7 @@ import {
 import { readIfPresent } from "../files.ts";
 import { PeerClient } from "../peer-client.ts";
 import { LeaderKey } from "./leader-key.ts";
-import { isPaused, isUndisputed } from "./neighbours.ts";
+import { isPaused, isUndisputed, patroniLives } from "./neighbours.ts";
 import {
   isBeingStopped,
   mayTakeWrites,
@@ -101,14 +101,16 @@ class Guard {
   async #act(): Promise<boolean> {
     const pid = await postmaster();
     if (pid === null || !(await takesWrites())) return false;
-    const [paused, stopping] = await Promise.all([
-      isPaused(await this.#line.open(), this.#settings.neighbours),
+    const client = await this.#line.open();
+    const [paused, stopping, lives] = await Promise.all([
+      isPaused(client, this.#settings.neighbours),
       isBeingStopped(),
+      patroniLives(client),
     ]);
     if (paused) return false;
     say(`The leader's key may be another's ${actingMs} ms from now: PostgreSQL (process ${pid}) is stopped`);
     if (stopping) stopInOrder(pid);
-    else await stopAtOnce(pid);
+    else await stopAtOnce(pid, lives);
     return true;
   }
 }

@@ -19,16 +19,19 @@ export async function isPaused(client: Client, neighbours: readonly string[]): P
   return answers.length === 0 ? wasPaused() : answers.every(isPause);
 }
 
+export async function patroniLives(client: Client): Promise<boolean> {
+  const asked = client.status(loopback, nodePorts.patroni, "/liveness", neighbourMsMax);
+  // Refused or silent is no sign of life.
+  return (await asked.catch(() => null)) === lives;
+}
+
 /**
  * Without etcd nobody is promoted while this Patroni lives and says so: who wants to be asks every member first. It
  * holds only if every neighbour can be reached, and none leads already.
  */
 export async function isUndisputed(client: Client, neighbours: readonly string[]): Promise<boolean> {
-  const [own, answers] = await Promise.all([
-    client.status(loopback, nodePorts.patroni, "/liveness", neighbourMsMax).catch(() => null),
-    askAll(client, neighbours, "/patroni"),
-  ]);
-  return own === lives && answers.every(follows);
+  const [own, answers] = await Promise.all([patroniLives(client), askAll(client, neighbours, "/patroni")]);
+  return own && answers.every(follows);
 }
 
 function follows(answer: unknown): boolean {

@@ -61,11 +61,15 @@ export function stopInOrder(pid: number): void {
   send(pid, "SIGINT");
 }
 
-/** PostgreSQL first, so that it starts nothing anew; then whatever is left, a Patroni that hangs among it. */
-export async function stopAtOnce(pid: number): Promise<void> {
+/**
+ * PostgreSQL first, so that it starts nothing anew. Then whatever is left in the unit, a Patroni that hangs among it; one
+ * that lives is spared, if PostgreSQL is gone by then: it goes on telling others how this node is.
+ */
+export async function stopAtOnce(pid: number, patroniLives: boolean): Promise<void> {
   send(pid, "SIGQUIT");
   const deadline = new Deadline(immediateStopMsMax);
   while (!deadline.passed && (await processes()).includes(pid)) await sleep(goneCheckMs);
+  if (patroniLives && !(await processes()).includes(pid)) return;
   send(pid, "SIGKILL");
   for (const left of await processes()) send(left, "SIGKILL");
 }

@@ -20,6 +20,9 @@ const order: readonly NodeService[] = ["pgbouncer", "haproxy", "postgres", "etcd
 /** A replica that cannot catch up is not waited for longer: what it lacks is on the leader. */
 const catchUpMsMax = 15_000;
 
+/** Reads a file and looks for a process. */
+const statusMsMax = 5_000;
+
 /** What the leader has sent word of and the replica has not flushed yet. On a leader there is nothing to wait for. */
 const hasCaughtUpSql = `SELECT pg_catalog.pg_last_wal_receive_lsn() >= latest_end_lsn
 FROM pg_catalog.pg_stat_wal_receiver WHERE status = 'streaming';`;
@@ -44,7 +47,10 @@ async function stopUnit(unit: string, deadline: Deadline): Promise<void> {
 
 const stoppedStates: readonly string[] = ["shut down", "shut down in recovery"];
 
-/** Patroni stops PostgreSQL; where Patroni was killed before its time, PostgreSQL is still there and is stopped here. */
+/**
+ * Patroni stops PostgreSQL; where Patroni was killed before its time, PostgreSQL is still there and is stopped here.
+ * One that has crashed before is as stopped as it can be: it recovers when it is started.
+ */
 async function stopPostgres(deadline: Deadline): Promise<string | null> {
   await catchUp(deadline);
   await stopUnit(units.postgres, deadline);
@@ -53,20 +59,31 @@ async function stopPostgres(deadline: Deadline): Promise<string | null> {
   if (data === null) return null;
   if (stoppedStates.includes(data.state)) return data.checkpoint;
   const seconds = Math.max(1, Math.floor(deadline.remainingMs / 1000));
-  await runAs(
-    "postgres",
-    `${nodePaths.postgresBin}/pg_ctl`,
-    ["stop", "-D", nodePaths.postgresData, "-m", "fast", "-w", "-t", String(seconds)],
-    // 1: there is no server to stop; whether it was stopped well is what the control file says.
-    { timeoutMs: deadline.remainingMs + 1000, answers: [1] },
-  );
+  const stop = ["stop", "-m", "fast", "-w", "-t", String(seconds)];
+  // 1: there is no server to stop, or it did not stop in time.
+  await pgCtl(stop, { timeoutMs: deadline.remainingMs + 1000, answers: [1] });
   const after = await controlData();
-  if (after === null || !stoppedStates.includes(after.state)) {
-    throw new NodeFailure(`PostgreSQL did not shut down in order: it is "${after?.state ?? "unknown"}"`, {
+  if (after !== null && stoppedStates.includes(after.state)) return after.checkpoint;
+  if (await isRunning()) {
+    throw new NodeFailure(`PostgreSQL did not shut down in time: it is "${after?.state ?? "unknown"}"`, {
       code: "not-shut-down",
     });
   }
-  return after.checkpoint;
+  return null;
+}
+
+function pgCtl(args: readonly string[], options: Parameters<typeof runAs>[3]): ReturnType<typeof runAs> {
+  return runAs(
+    "postgres",
+    `${nodePaths.postgresBin}/pg_ctl`,
+    [...args, "-D", nodePaths.postgresData],
+    options,
+  );
+}
+
+async function isRunning(): Promise<boolean> {
+  // 3: no server runs. 4: there is no data directory that could be read.
+  return (await pgCtl(["status"], { timeoutMs: statusMsMax, answers: [3, 4] })).code === 0;
 }
 
 export const shutDown: VerbFunction<"shut-down"> = async (input) => {
