@@ -14,18 +14,15 @@ async function askAnyPatroni(client: PeerClient, intent: NodeIntent): Promise<Ob
   const neighbours = intent.peers.filter(
     (peer) => peer.shard === shard && peer.nodeId !== intent.nodeId && peer.services.includes("postgres"),
   );
-  const failures: unknown[] = [];
-  for (const address of [loopback, ...neighbours.map((peer) => peer.address)]) {
-    try {
-      return await observeMembers(client, address);
-    } catch (error) {
-      failures.push(error);
-    }
+  const ask = (address: string) => observeMembers(client, address);
+  try {
+    // At once: those that are away keep silent for as long as they are listened to.
+    return await ask(loopback).catch((own: unknown) =>
+      Promise.any([Promise.reject(own), ...neighbours.map((peer) => ask(peer.address))]),
+    );
+  } catch (cause) {
+    throw new NodeFailure("no Patroni of the shard answers", { code: "patroni-silent", cause });
   }
-  throw new NodeFailure("no Patroni of the shard answers", {
-    code: "patroni-silent",
-    cause: new AggregateError(failures),
-  });
 }
 
 /** What Patroni and etcd of the node's shard say now. */
