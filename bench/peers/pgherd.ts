@@ -1,5 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { AuthorizeSecurityGroupIngressCommand, DescribeSecurityGroupsCommand } from "@aws-sdk/client-ec2";
+import {
+  AuthorizeSecurityGroupIngressCommand,
+  DescribeSecurityGroupsCommand,
+  type IpPermission,
+} from "@aws-sdk/client-ec2";
 import { type Cluster, type ClusterNode, type Operation, tagNames } from "@pgherd/layers/domain";
 import type { Api } from "../../test/e2e/support/api.ts";
 import { ec2Client } from "../../test/e2e/support/aws.ts";
@@ -35,8 +39,10 @@ export class Pgherd implements PeerSystem {
   readonly database: Database;
   readonly #api: Api;
   readonly #cluster: Cluster;
+  readonly #environment: Environment;
 
-  private constructor(api: Api, cluster: Cluster, database: Database) {
+  private constructor(environment: Environment, api: Api, cluster: Cluster, database: Database) {
+    this.#environment = environment;
     this.#api = api;
     this.#cluster = cluster;
     this.database = database;
@@ -59,7 +65,7 @@ export class Pgherd implements PeerSystem {
       await api.remove(cluster.id);
     });
     await letClientsIn(environment, cluster);
-    return new Pgherd(api, cluster, stack.use(await Database.of(environment, api, cluster.id)));
+    return new Pgherd(environment, api, cluster, stack.use(await Database.of(environment, api, cluster.id)));
   }
 
   targetOf(way: Way): WriterTarget {
@@ -115,6 +121,8 @@ export class Pgherd implements PeerSystem {
         body.activeOperationId === null;
       return isWhole ? true : undefined;
     });
+    // Whatever converges the cluster closes what its spec does not open.
+    await letClientsIn(this.#environment, this.#cluster);
   }
 
   /** @returns how long the poolers held their clients, in milliseconds, as the operation says it */
@@ -145,14 +153,21 @@ export class Pgherd implements PeerSystem {
   }
 }
 
+const everybody = "0.0.0.0/0";
+
+function isOpen({ FromPort, IpRanges = [] }: IpPermission): boolean {
+  return FromPort === postgresPort && IpRanges.some(({ CidrIp }) => CidrIp === everybody);
+}
+
 /** PostgreSQL itself is for nodes alone; who measures it without proxy and pooler opens the cluster's group. */
 async function letClientsIn(environment: Environment, cluster: Cluster): Promise<void> {
   const ec2 = await ec2Client(environment);
   try {
     const Filters = [{ Name: `tag:${tagNames.cluster}`, Values: [cluster.id] }];
     const { SecurityGroups } = await ec2.send(new DescribeSecurityGroupsCommand({ Filters }));
-    for (const { GroupId } of SecurityGroups ?? []) {
-      const IpRanges = [{ CidrIp: "0.0.0.0/0" }];
+    for (const { GroupId, IpPermissions = [] } of SecurityGroups ?? []) {
+      if (IpPermissions.some(isOpen)) continue;
+      const IpRanges = [{ CidrIp: everybody }];
       const range = { IpProtocol: "tcp", FromPort: postgresPort, ToPort: postgresPort, IpRanges };
       await ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId, IpPermissions: [range] }));
     }
