@@ -29,17 +29,15 @@ const settleSeconds = { fast: 5, standard: 5, cautious: 22 } as const satisfies 
 const certificateDaysMin = 30;
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** What one round of a converge sees: the records, EC2, and every node that answers, asked at the same time. */
+/** What one round of a converge sees: the records, EC2, and every node that answers. */
 export async function observeCluster(
   scope: ClusterScope,
   round: number,
 ): Promise<{ cluster: Cluster; observed: ObservedCluster }> {
   const cluster = await readCluster(scope);
   const { compute, settings } = scope.ports;
-  const [survey, places] = await Promise.all([
-    compute.survey(cluster.id, securityRules(cluster.spec, settings)),
-    observePlaces(scope, cluster, round),
-  ]);
+  const survey = await compute.survey(cluster.id, securityRules(cluster.spec, settings));
+  const places = await observePlaces(scope, cluster, survey, round);
   const leader = leaderOf(cluster, places);
   const leaderPlace = leader === null ? null : (places.get(leader) ?? null);
   return {
@@ -62,10 +60,19 @@ export async function observeCluster(
 
 type Places = ReadonlyMap<string, ObservedPlace>;
 
-/** Silence is an answer; a node that refuses is a failure. */
-async function observePlaces(scope: ClusterScope, cluster: Cluster, round: number): Promise<Places> {
+/**
+ * All at the same time. Silence is an answer, and takes the whole time: who cannot answer is not asked. A node that
+ * refuses is a failure.
+ */
+async function observePlaces(
+  scope: ClusterScope,
+  cluster: Cluster,
+  survey: Survey,
+  round: number,
+): Promise<Places> {
+  const runs = new Set(survey.instances.filter(({ state }) => state === "running").map((one) => one.nodeId));
   const asked = cluster.nodes
-    .filter((node) => node.instanceId !== null && node.state === "running")
+    .filter((node) => node.instanceId !== null && node.state === "running" && runs.has(node.id))
     .map(async (node): Promise<[string, ObservedPlace][]> => {
       const { database, failover } = cluster.spec;
       const settle = settleSeconds[failover.profile];
