@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { poll } from "./wait.ts";
 
 /**
@@ -11,6 +11,8 @@ import { poll } from "./wait.ts";
 
 /** The unified hierarchy, alone or beside version 1. */
 const mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+/** Beside version 1, systemd-nspawn keeps the same groups in systemd's own hierarchy, and leaves them there. */
+const systemdMount = "/sys/fs/cgroup/systemd";
 /** The kernel needs moments to end killed processes; one that hangs in the kernel longer will not end at all. */
 const killTimeoutMs = 15_000;
 
@@ -67,7 +69,7 @@ export class Cgroup {
   }
 
   async remove(): Promise<void> {
-    await removeTree(this.path);
+    await removeGroup(this.path);
   }
 
   /** Host's number of the process that is the machine's process 1; undefined before it started. */
@@ -91,8 +93,19 @@ async function isProcessOne(pid: number): Promise<boolean> {
   return numbers.length > 1 && numbers.at(-1) === "1";
 }
 
+/** Where systemd keeps the same group beside the unified hierarchy; not there on a system without version 1. */
+export function shadowOf(path: string): string {
+  return join(systemdMount, relative(cgroupMount(), path));
+}
+
+/** With everything below it, in both hierarchies. Nothing lives in it any more. */
+export async function removeGroup(path: string): Promise<void> {
+  await removeTree(path);
+  await removeTree(shadowOf(path));
+}
+
 /** Control groups are directories whose files cannot be removed: innermost first, `rmdir` only. */
-export async function removeTree(path: string): Promise<void> {
+async function removeTree(path: string): Promise<void> {
   if (!existsSync(path)) return;
   for (const entry of await readdir(path, { withFileTypes: true })) {
     if (entry.isDirectory()) await removeTree(join(path, entry.name));

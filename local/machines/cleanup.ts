@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile, realpath, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { environmentCgroup, removeTree } from "./cgroup.ts";
+import { environmentCgroup, removeGroup, shadowOf } from "./cgroup.ts";
 import { environmentNamespaces, removeNetwork } from "./network.ts";
 import { removeNspawnTraces } from "./nspawn.ts";
 import { runProgram } from "./program.ts";
@@ -33,8 +33,9 @@ export async function removeEverything(stateDirectory: string, settings: Cleanup
   for (const name of ["machines", "volumes"]) {
     await rm(join(directory, name), { recursive: true, force: true });
   }
-  await removeTree(cgroup);
+  await removeGroup(cgroup);
   await removeIfEmpty(dirname(cgroup));
+  await removeIfEmpty(shadowOf(dirname(cgroup)));
   const left = await whatIsLeft(directory, settings, cgroup);
   if (left.length > 0) {
     throw new Error(
@@ -121,7 +122,7 @@ async function whatIsLeft(directory: string, settings: CleanupSettings, cgroup: 
     ...(tables.split("\n").includes(`table ip ${settings.bridge}`)
       ? [`nft table ip ${settings.bridge}`]
       : []),
-    ...(existsSync(cgroup) ? [`processes or groups in ${cgroup}`] : []),
+    ...[cgroup, shadowOf(cgroup)].filter(existsSync).map((group) => `processes or groups in ${group}`),
     ...["machines", "volumes"]
       .map((name) => join(directory, name))
       .filter((path) => existsSync(path))
