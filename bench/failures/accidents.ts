@@ -1,4 +1,11 @@
-import { cutOff, cutZone, killForGood, pullPlug, shellAt, signal } from "../../test/e2e/support/accidents.ts";
+import {
+  cutOff,
+  cutZone,
+  fillVolume,
+  killForGood,
+  shellAt,
+  signal,
+} from "../../test/e2e/support/accidents.ts";
 import type { Environment } from "../../test/e2e/support/environment.ts";
 import type { Pgherd } from "../peers/pgherd.ts";
 
@@ -16,15 +23,13 @@ export interface Accident {
   readonly watched: "takeover" | "expiry" | "writes" | "mended";
 }
 
-const filler = "/var/lib/pgherd/data/filler";
-
 export const accidents: Readonly<Record<string, Accident>> = {
   "leader's PostgreSQL killed": {
     happen: (system) => system.killPostgres().then(() => nothing),
     watched: "writes",
   },
   "leader's machine killed": {
-    happen: async (system) => pullPlug(await system.leaderAddress()).then(() => nothing),
+    happen: (system) => system.loseMachine().then(() => nothing),
     watched: "takeover",
   },
   "leader's machine shut down in order": {
@@ -66,13 +71,7 @@ export const accidents: Readonly<Record<string, Accident>> = {
     watched: "expiry",
   },
   "leader's data volume full": {
-    happen: async (system) => {
-      const leader = await system.leaderAddress();
-      await shellAt(leader, `dd if=/dev/zero of=${filler} bs=1M 2>/dev/null || test -s ${filler}`);
-      return async () => {
-        await shellAt(leader, `rm -f ${filler}`);
-      };
-    },
+    happen: async (system) => fillVolume(await system.leaderAddress()),
     watched: "mended",
   },
   "leader's pooler killed": {

@@ -5,11 +5,12 @@ import {
   type IpPermission,
 } from "@aws-sdk/client-ec2";
 import { type Cluster, type ClusterNode, type Operation, tagNames } from "@pgherd/layers/domain";
+import { pullPlug } from "../../test/e2e/support/accidents.ts";
 import type { Api } from "../../test/e2e/support/api.ts";
 import { ec2Client } from "../../test/e2e/support/aws.ts";
 import { Database } from "../../test/e2e/support/database.ts";
 import type { Environment } from "../../test/e2e/support/environment.ts";
-import { initAt, postmasterAt } from "../../test/e2e/support/machines.ts";
+import { postmasterAt } from "../../test/e2e/support/machines.ts";
 import { waitFor } from "../../test/e2e/support/wait.ts";
 import type { WriterTarget } from "../../test/e2e/support/writers.ts";
 import type { PeerSystem, WayIn } from "./system.ts";
@@ -143,7 +144,7 @@ export class Pgherd implements PeerSystem {
   }
 
   async loseMachine(): Promise<void> {
-    process.kill((await initAt(await this.leaderAddress())).pid, "SIGKILL");
+    await pullPlug(await this.leaderAddress());
   }
 
   async #topology(): Promise<Topology> {

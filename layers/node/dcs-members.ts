@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { nodePorts } from "../domain/cluster/node-ports.ts";
-import { dcsPeers } from "../domain/config/index.ts";
+import { dcsPeersFrom } from "../domain/config/index.ts";
 import type { ObservedPlace } from "../domain/node/membership-verbs.ts";
 import type { NodeIntent } from "../domain/node/protocol.ts";
 import { Deadline } from "./deadline.ts";
@@ -45,11 +45,8 @@ const refusalSchema = z.object({ message: z.string() });
 
 /** Asks one member after the other, its own first, until one answers as it should; @throws NodeFailure */
 async function askAny(intent: Asker, ask: (address: string) => Promise<PeerAnswer>): Promise<PeerAnswer> {
-  const peers = dcsPeers(intent.peers).toSorted(
-    (left, right) => Number(right.nodeId === intent.nodeId) - Number(left.nodeId === intent.nodeId),
-  );
   const failures: unknown[] = [];
-  for (const peer of peers) {
+  for (const peer of dcsPeersFrom(intent.nodeId, intent.peers)) {
     try {
       const answer = await ask(peer.address);
       if (answer.status === succeeded) return answer;

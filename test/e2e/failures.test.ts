@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { cutOff, cutZone, killForGood, pullPlug, shellAt, signal } from "./support/accidents.ts";
+import { cutOff, cutZone, fillVolume, killForGood, pullPlug, signal } from "./support/accidents.ts";
 import { postmasterAt } from "./support/machines.ts";
 import { Trial } from "./support/trial.ts";
 import { waitFor } from "./support/wait.ts";
@@ -110,15 +110,11 @@ describe("under load, with synchronous replication", () => {
 
   test("a full data volume of the leader: nothing is lost, and room is all that it needs", async () => {
     const leader = await trial.leader();
-    const filler = "/var/lib/pgherd/data/filler";
-    await shellAt(
-      leader.address,
-      `dd if=/dev/zero of=${filler} bs=1M 2>/dev/null; df ${filler} | grep -q 100%`,
-    );
+    const makeRoom = await fillVolume(leader.address);
     try {
       await trial.statusSays("degraded", new RegExp(`data volume of node ${leader.id}|${leader.id}`));
     } finally {
-      await shellAt(leader.address, `rm -f ${filler}`);
+      await makeRoom();
     }
   });
 

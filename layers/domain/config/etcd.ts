@@ -26,6 +26,13 @@ export function dcsPeers(peers: readonly Peer[]): readonly Peer[] {
   return peers.filter((peer) => peer.services.includes("etcd"));
 }
 
+/** As `dcsPeers`, the node's own first: it is the nearest. */
+export function dcsPeersFrom(nodeId: string, peers: readonly Peer[]): Peer[] {
+  return dcsPeers(peers).toSorted(
+    (left, right) => Number(right.nodeId === nodeId) - Number(left.nodeId === nodeId),
+  );
+}
+
 function url(address: string, port: number): string {
   return `https://${address}:${port}`;
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { memberName } from "../cluster/names.ts";
 import type { ClusterSpec, FailoverProfile } from "../cluster/spec.ts";
 import type { NodeIntent, Peer } from "../node/protocol.ts";
-import { dcsPeers } from "./etcd.ts";
+import { dcsPeersFrom } from "./etcd.ts";
 import { nodePaths } from "./paths.ts";
 import { failoverTiming, leaderKey } from "./patroni.ts";
 import { hardening, header, install } from "./units.ts";
@@ -41,10 +41,7 @@ export function renderGuard(
   const settings: GuardSettings = {
     leaderKey: leaderKey(intent.clusterId, self.shard),
     memberName: memberName(self.nodeId),
-    // The node's own etcd is the nearest.
-    dcs: dcsPeers(intent.peers)
-      .toSorted((one, other) => Number(other.nodeId === self.nodeId) - Number(one.nodeId === self.nodeId))
-      .map(({ address }) => address),
+    dcs: dcsPeersFrom(self.nodeId, intent.peers).map(({ address }) => address),
     graceMs: guardGraceMs(intent.spec.failover.profile),
     neighbours: neighbours.map(({ address }) => address),
   };

@@ -104,6 +104,15 @@ export function shellAt(address: string, script: string): Promise<string> {
   return onMachine(address, ["/bin/sh", "-c", script]);
 }
 
+/** Takes all the room of a node's data volume; returns what gives it back. */
+export async function fillVolume(address: string): Promise<() => Promise<void>> {
+  const filler = "/var/lib/pgherd/data/filler";
+  await shellAt(address, `dd if=/dev/zero of=${filler} bs=1M 2>/dev/null; df ${filler} | grep -q 100%`);
+  return async () => {
+    await shellAt(address, `rm -f ${filler}`);
+  };
+}
+
 /** Pulls the plug and returns when the machine's last process is gone. */
 export async function pullPlug(address: string): Promise<void> {
   process.kill((await initAt(address)).pid, "SIGKILL");
