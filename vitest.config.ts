@@ -13,6 +13,8 @@ const e2eTimeoutMs = 300_000;
 
 export default defineConfig({
   test: {
+    // The runner itself does little while the tests run.
+    maxWorkers: "100%",
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: unitTimeoutMs } },
       {

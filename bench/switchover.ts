@@ -21,7 +21,11 @@ async function benchPlanned(pgherd: Pgherd, protocol: Protocol): Promise<void> {
   const table = `beats_${protocol}`;
   await pgherd.sql(`CREATE TABLE ${table} (client int, id bigint, PRIMARY KEY (client, id))`);
   const { addresses } = pgherd;
-  await using load = await Load.start(pgherd.database, { protocol, addresses });
+  await using load = await Load.start(pgherd.database, {
+    protocol,
+    addresses,
+    transactionsPerSecond: null,
+  });
   const target = pgherd.database.writerTarget("readWrite", "admin");
   await using reconnecting = Writers.start(target, { table, writers: proxyClients });
   const changes: Change[] = [];

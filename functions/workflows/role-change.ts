@@ -4,6 +4,7 @@ import {
   isSynchronousAvoided,
   objectionProblem,
   objectionsTo,
+  Problem,
   withCandidate,
 } from "@pgherd/layers/domain";
 import type { Assessment } from "@pgherd/layers/domain/node";
@@ -35,6 +36,8 @@ export interface LeaderMoved {
 
 /** Enough for clients of a replica that was just restarted to be streaming again, and for its replay. */
 export const patienceSecondsDefault = 60;
+/** The nodes of a machine that is short of everything answer late; from then on their silence is an outage. */
+const silenceSecondsMax = 30;
 /** Between two looks at what stands in the way. */
 const lookMs = 1_000;
 /** A shutdown checkpoint of a busy leader on a slow disk, and the promotion. */
@@ -140,9 +143,9 @@ export async function awaitReady(
   onObjection: (assessment: Assessment) => Promise<void> = async () => undefined,
 ): Promise<Assessment> {
   const deadline = Date.now() + move.patienceSeconds * 1000;
-  const { avoid, candidate, shard } = move;
+  const { avoid, candidate } = move;
   for (;;) {
-    const seen = await assessRoleChange(scope.ports.commands, cluster, { shard, candidate });
+    const seen = await assess(scope, cluster, move);
     if (isSettled(seen, move)) return { ...seen, candidate: seen.leader };
     const assessment = candidate === null ? withCandidate(seen, avoid) : seen;
     const [objection, ...others] = objectionsTo(assessment, { candidate, force: move.force ?? false });
@@ -151,6 +154,22 @@ export async function awaitReady(
     if (!canWait || Date.now() > deadline) throw objectionProblem(objection);
     await onObjection(assessment);
     await new Promise((resolve) => setTimeout(resolve, lookMs));
+  }
+}
+
+/** @throws {Problem} `cluster-unreachable` when nobody answers for as long as `silenceSecondsMax`. */
+async function assess(scope: ClusterScope, cluster: Cluster, move: LeaderMove): Promise<Assessment> {
+  const deadline = Date.now() + silenceSecondsMax * 1000;
+  const { candidate, shard } = move;
+  for (;;) {
+    try {
+      return await assessRoleChange(scope.ports.commands, cluster, { shard, candidate });
+    } catch (error) {
+      const isSilence = error instanceof Problem && error.code === "cluster-unreachable";
+      if (!isSilence || Date.now() > deadline) throw error;
+      log("warn", "no member answers", { clusterId: cluster.id, ...errorFields(error) });
+      await new Promise((resolve) => setTimeout(resolve, lookMs));
+    }
   }
 }
 

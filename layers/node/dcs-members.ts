@@ -3,6 +3,7 @@ import { nodePorts } from "../domain/cluster/node-ports.ts";
 import { dcsPeersFrom } from "../domain/config/index.ts";
 import type { ObservedPlace } from "../domain/node/membership-verbs.ts";
 import type { NodeIntent } from "../domain/node/protocol.ts";
+import { askDcsStatus } from "./dcs-status.ts";
 import { Deadline } from "./deadline.ts";
 import { NodeFailure } from "./failure.ts";
 import type { PeerAnswer, PeerClient } from "./peer-client.ts";
@@ -34,11 +35,6 @@ const listSchema = z.object({
       isLearner: z.boolean().default(false),
     }),
   ),
-});
-const statusSchema = z.object({
-  header: z.object({ member_id: z.string() }),
-  leader: z.string().optional(),
-  isLearner: z.boolean().optional(),
 });
 const addedSchema = z.object({ member: z.object({ ID: z.string() }) });
 const refusalSchema = z.object({ message: z.string() });
@@ -120,11 +116,9 @@ async function stateOf(
   memberId: string,
 ): Promise<Pick<DcsMember, "isHealthy" | "isLeader">> {
   try {
-    const path = "/v3/maintenance/status";
-    const { body } = await client.post(address, nodePorts.etcdClient, path, statusTimeoutMs, {});
-    const { header, leader = "0" } = statusSchema.parse(body);
-    const isItself = header.member_id === memberId;
-    return { isHealthy: isItself && leader !== "0", isLeader: isItself && leader === memberId };
+    const status = await askDcsStatus(client, address, statusTimeoutMs);
+    const isItself = status.memberId === memberId;
+    return { isHealthy: isItself && status.knowsLeader, isLeader: isItself && status.isLeader };
   } catch {
     // It does not answer, or not as etcd does: that is what was asked.
     return notStarted;

@@ -1,7 +1,6 @@
-import { z } from "zod";
-import { nodePorts } from "../domain/cluster/node-ports.ts";
 import { dcsPeers } from "../domain/config/index.ts";
 import type { NodeIntent, Observation, Peer } from "../domain/node/protocol.ts";
+import { askDcsStatus } from "./dcs-status.ts";
 import { Deadline } from "./deadline.ts";
 import { NodeFailure } from "./failure.ts";
 import { PeerClient } from "./peer-client.ts";
@@ -13,27 +12,13 @@ const patientTimeoutMs = 3_000;
 /** etcd members start at the same time as this node. */
 const dcsDeadlineMs = 60_000;
 
-/** etcd's gRPC gateway writes 64-bit numbers as text and leaves out zeros. */
-const statusSchema = z.object({
-  header: z.object({ member_id: z.string() }),
-  leader: z.string().optional(),
-});
-
 type DcsMember = Observation["dcs"]["members"][number];
 
 /** A member is healthy when it answers and knows a leader. */
 async function askMember(client: PeerClient, peer: Peer, timeoutMs: number): Promise<DcsMember> {
   try {
-    const answer = await client.post(
-      peer.address,
-      nodePorts.etcdClient,
-      "/v3/maintenance/status",
-      timeoutMs,
-      {},
-    );
-    const status = statusSchema.parse(answer.body);
-    const leader = status.leader ?? "0";
-    return { nodeId: peer.nodeId, healthy: leader !== "0", leader: leader === status.header.member_id };
+    const { knowsLeader, isLeader } = await askDcsStatus(client, peer.address, timeoutMs);
+    return { nodeId: peer.nodeId, healthy: knowsLeader, leader: isLeader };
   } catch {
     // It does not answer, or not as etcd does: that is what was asked.
     return { nodeId: peer.nodeId, healthy: false, leader: false };

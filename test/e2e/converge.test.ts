@@ -2,7 +2,7 @@ import type { Cluster, ClusterNode, Operation } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { nodePaths } from "../../layers/domain/config/paths.ts";
 import { Database } from "./support/database.ts";
-import { Load, prepareLoad } from "./support/load.ts";
+import { calmTransactionsPerSecond, Load, prepareLoad } from "./support/load.ts";
 import { onMachine } from "./support/machines.ts";
 import { api, environment } from "./support/world.ts";
 
@@ -16,7 +16,11 @@ describe("a running cluster becomes what its spec says, and clients of the nodes
     database = await Database.of(environment, api, cluster.id);
     await prepareLoad(database);
     const addresses = [node(0), node(2)].flatMap(({ address }) => address ?? []);
-    load = await Load.start(database, { protocol: "prepared", addresses });
+    load = await Load.start(database, {
+      protocol: "prepared",
+      addresses,
+      transactionsPerSecond: calmTransactionsPerSecond,
+    });
   });
 
   afterAll(async () => {

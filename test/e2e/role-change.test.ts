@@ -2,7 +2,13 @@ import { spawn } from "node:child_process";
 import type { Cluster, Operation } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Database } from "./support/database.ts";
-import { Load, longestWaitMs, prepareLoad } from "./support/load.ts";
+import {
+  calmTransactionsPerSecond,
+  Load,
+  longestWaitMs,
+  type Protocol,
+  prepareLoad,
+} from "./support/load.ts";
 import { onMachine, processesAt } from "./support/machines.ts";
 import { waitFor } from "./support/wait.ts";
 import { api, environment } from "./support/world.ts";
@@ -34,6 +40,9 @@ describe("the leader moves, and clients of the poolers do not notice", () => {
     await database[Symbol.asyncDispose]();
     await api.remove(cluster.id);
   });
+
+  const startLoad = (protocol: Protocol, through: readonly string[]): Promise<Load> =>
+    Load.start(database, { protocol, addresses: through, transactionsPerSecond: calmTransactionsPerSecond });
 
   const topology = async (): Promise<Topology> =>
     (await api.get<Topology>(`/v1/clusters/${cluster.id}/topology`)).body;
@@ -101,7 +110,7 @@ describe("the leader moves, and clients of the poolers do not notice", () => {
     "a switchover under load, %s protocol: no transaction fails, and the answer says how long clients waited",
     async (protocol) => {
       await whole();
-      await using load = await Load.start(database, { protocol, addresses });
+      await using load = await startLoad(protocol, addresses);
       const before = await leader();
       const startedMs = Date.now();
       const operation = await api.operationEnd((await startSwitchover()).id);
@@ -189,7 +198,7 @@ describe("the leader moves, and clients of the poolers do not notice", () => {
     await whole();
     const { id, address } = await leader();
     const others = addresses.filter((candidate) => candidate !== address);
-    await using load = await Load.start(database, { protocol: "simple", addresses: others });
+    await using load = await startLoad("simple", others);
     await onMachine(address, ["systemctl", "reboot"]).catch(() => "the machine took the command with it");
     await waitFor("another one leads", wholeSeconds, async () => {
       const now = (await topology()).shards[0]?.leader;

@@ -127,6 +127,15 @@ describe("a switchover", () => {
   });
 });
 
+test("members that answer nobody for a moment are asked again", async () => {
+  await using cloud = await openCloud(dynamodb);
+  const world = await open(cloud);
+  const silence = { code: "command-deadline", message: "no answer", times: world.shard.members.size };
+  world.shard.failures.set("assess-role-change", silence);
+  expect((await carryOut(world, "switchover-cluster")).state).toBe("succeeded");
+  expect(world.shard.leader).toBe(world.id(1));
+});
+
 test("a failover appoints who was asked for, also where nobody leads", async () => {
   await using cloud = await openCloud(dynamodb);
   const world = await open(cloud);

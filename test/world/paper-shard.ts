@@ -21,8 +21,8 @@ export class PaperShard implements NodeCommandPort {
   leader: string | null;
   /** `<verb> <node>` for everything that changed something. */
   readonly done: string[] = [];
-  /** Verb → the error that it ends with. */
-  readonly failures = new Map<NodeVerb, { code: string; message: string }>();
+  /** Verb → the error that it ends with, for so many times (always, where it is not said). */
+  readonly failures = new Map<NodeVerb, { code: string; message: string; times?: number }>();
   readonly #finished = new Map<string, unknown>();
   readonly #rest: NodeCommandPort;
   readonly #nodeOf: ReadonlyMap<string, string>;
@@ -44,7 +44,12 @@ export class PaperShard implements NodeCommandPort {
   run: NodeCommandPort["run"] = async (target, verb, input) => {
     if (!stepPattern.test(target.step)) throw new Error(`"${target.step}" is no word`);
     const failure = this.failures.get(verb);
-    if (failure !== undefined) throw new CommandError(failure.code, target.instanceId, failure.message);
+    if (failure !== undefined) {
+      const { code, message, times = Number.POSITIVE_INFINITY } = failure;
+      if (times <= 1) this.failures.delete(verb);
+      else this.failures.set(verb, { code, message, times: times - 1 });
+      throw new CommandError(code, target.instanceId, message);
+    }
     const checked = nodeVerbs[verb].input.parse(input);
     const key = JSON.stringify([target.instanceId, target.operationId, target.step]);
     const isForgotten = verb === "observe" || verb === "inspect";

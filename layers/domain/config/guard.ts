@@ -13,6 +13,7 @@ export const guardSettingsSchema = z.strictObject({
   /** Where in etcd the leader of the shard is written, and how this node is called there. */
   leaderKey: z.string().min(1),
   memberName: z.string().min(1),
+  address: z.ipv4(),
   dcs: z.array(z.ipv4()),
   /** What PostgreSQL gets before the leader's key has been seen: when it has just begun to take writes, or the guard. */
   graceMs: z.int().min(1),
@@ -41,6 +42,7 @@ export function renderGuard(
   const settings: GuardSettings = {
     leaderKey: leaderKey(intent.clusterId, self.shard),
     memberName: memberName(self.nodeId),
+    address: self.address,
     dcs: dcsPeersFrom(self.nodeId, intent.peers).map(({ address }) => address),
     graceMs: guardGraceMs(intent.spec.failover.profile),
     neighbours: neighbours.map(({ address }) => address),

@@ -8,6 +8,7 @@ import {
 } from "../../domain/config/index.ts";
 import { readIfPresent } from "../files.ts";
 import { PeerClient } from "../peer-client.ts";
+import { LeadersApart } from "./apart.ts";
 import { LeaderKey } from "./leader-key.ts";
 import { isPaused, isUndisputed, patroniLives } from "./neighbours.ts";
 import {
@@ -57,6 +58,7 @@ class Line implements Disposable {
 class Guard {
   readonly #settings: GuardSettings;
   readonly #key: LeaderKey;
+  readonly #apart: LeadersApart;
   readonly #line = new Line();
   /** Until then nobody else can have been promoted. */
   #safeUntilMs: number;
@@ -64,6 +66,7 @@ class Guard {
   constructor(settings: GuardSettings, safeUntilMs: number) {
     this.#settings = settings;
     this.#key = new LeaderKey(settings);
+    this.#apart = new LeadersApart(settings);
     this.#safeUntilMs = safeUntilMs;
   }
 
@@ -91,6 +94,7 @@ class Guard {
     const client = await this.#line.open();
     const withinMs = this.#leftMs() > 0 ? Math.min(lookMs, this.#leftMs()) : lookMs;
     const oursForMs = await this.#key.oursForMs(client, withinMs);
+    if (oursForMs !== null && oursForMs > 0) this.#apart.consider();
     if (oursForMs !== null) return nowMs + oursForMs - actingMs;
     this.#line[Symbol.dispose]();
     const again = await this.#line.open();

@@ -11,6 +11,11 @@ const run = promisify(execFile);
 /** 100,000 accounts a unit. */
 const scale = 2;
 const clientsTotal = 8;
+/**
+ * Of all clients together, where a promise is tried and not a speed: somebody is always about to ask, and the machine
+ * has room for what else happens on it.
+ */
+export const calmTransactionsPerSecond = 80;
 const microsecondsPerMs = 1_000;
 
 export type Protocol = "simple" | "prepared";
@@ -58,18 +63,25 @@ export class Load implements AsyncDisposable {
 
   static async start(
     database: Database,
-    options: { readonly protocol: Protocol; readonly addresses: readonly string[] },
+    options: {
+      readonly protocol: Protocol;
+      readonly addresses: readonly string[];
+      /** Null: as many as they can. */
+      readonly transactionsPerSecond: number | null;
+    },
   ): Promise<Load> {
     const directory = await mkdtemp(join(tmpdir(), "pgherd-load-"));
-    const { addresses, protocol } = options;
+    const { addresses, protocol, transactionsPerSecond } = options;
     const programs = addresses.map((address, index) => {
       const share = Math.floor((clientsTotal + addresses.length - 1 - index) / addresses.length);
+      const pace =
+        transactionsPerSecond === null ? [] : ["-R", String((transactionsPerSecond * share) / clientsTotal)];
       const endpoint = database.connection.endpoints.pooled;
       const target = `host=${address} port=${endpoint.port} dbname=${database.connection.database} user=client sslmode=verify-full`;
       const child = spawn(
         "pgbench",
         [
-          ...["-n", "-N", "-M", protocol, "-c", String(share), "-j", "1", "-T", "3600"],
+          ...["-n", "-N", "-M", protocol, "-c", String(share), "-j", "1", "-T", "3600", ...pace],
           ...["-l", "--log-prefix", join(directory, `log-${index}`), target],
         ],
         { env: database.clientEnvironment, stdio: ["ignore", "ignore", "pipe"] },
@@ -100,7 +112,10 @@ export class Load implements AsyncDisposable {
   }
 }
 
-/** pgbench's log: client, number, microseconds, script, second and microsecond of its end. The last line may be cut. */
+/**
+ * pgbench's log: client, number, microseconds (since it was due), script, second and microsecond of its end. The last
+ * line may be cut.
+ */
 function transactionOf(line: string): Transaction[] {
   const [, , microseconds, , second, microsecond] = line.split(" ").map(Number);
   if (microseconds === undefined || second === undefined || microsecond === undefined) return [];
