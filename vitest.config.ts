@@ -9,7 +9,7 @@ const infraTimeoutMs = 120_000;
 /** A machine boots in less than a second; some tests boot several, again and again. */
 const machineTimeoutMs = 60_000;
 /** Longest single promise on real machines: a cluster created, broken, healed and deleted on two busy cores. */
-const e2eTimeoutMs = 300_000;
+const e2eTimeoutMs = 600_000;
 
 export default defineConfig({
   test: {

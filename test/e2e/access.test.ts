@@ -41,8 +41,7 @@ describe("access.cidrs", () => {
   });
 
   test("without it the environment's own clients reach the client ports, and nothing else", async () => {
-    const list = await api.get<{ items: Cluster[] }>("/v1/clusters");
-    const address = list.body.items.find((item) => item.name === "demo")?.nodes[0]?.address ?? "";
+    const address = (await api.demo()).nodes[0]?.address ?? "";
     const open: number[] = [];
     for (const port of Object.values(nodePorts)) if (await reaches(address, port)) open.push(port);
     expect(open.toSorted()).toEqual([

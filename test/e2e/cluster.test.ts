@@ -23,10 +23,7 @@ describe("a cluster with the defaults", () => {
   let database: Database;
 
   beforeAll(async () => {
-    const list = await api.get<{ items: Cluster[] }>("/v1/clusters");
-    const demo = list.body.items.find((item) => item.name === "demo");
-    if (demo === undefined) throw new Error("npm start made no cluster demo");
-    cluster = demo;
+    cluster = await api.demo();
     database = await Database.of(environment, api, cluster.id);
   });
 

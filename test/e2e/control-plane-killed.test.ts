@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DescribeInstancesCommand } from "@aws-sdk/client-ec2";
-import type { Cluster } from "@pgherd/layers/domain";
 import { tagNames } from "@pgherd/layers/domain";
 import { afterEach, describe, expect, test } from "vitest";
 import { ec2Client } from "./support/aws.ts";
@@ -31,9 +30,7 @@ describe("every process of the control plane killed with -9", () => {
   });
 
   test("leaves the databases serving", async () => {
-    const list = await api.get<{ items: Cluster[] }>("/v1/clusters");
-    const demo = list.body.items.find((item) => item.name === "demo");
-    await using database = await Database.of(environment, api, demo?.id ?? "");
+    await using database = await Database.of(environment, api, (await api.demo()).id);
 
     await environment.killControlPlane();
 

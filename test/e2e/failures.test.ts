@@ -7,7 +7,7 @@ import { api, environment } from "./support/world.ts";
 
 /** Longer than a leader's key lives without being renewed. */
 const longerThanTtlMs = 24_000;
-const returnSeconds = 60;
+const returnSeconds = 120;
 
 /** Clients write through 5000 and 6432 all the while; `sync` loses nothing that was acknowledged. */
 describe("under load, with synchronous replication", () => {

@@ -17,8 +17,8 @@ interface Refusal {
   readonly detail: string;
 }
 
-const noticedSeconds = 60;
-const goneSeconds = 60;
+const noticedSeconds = 120;
+const goneSeconds = 120;
 
 describe("a cluster that has lost two of three nodes with their volumes", () => {
   let cluster: Cluster;

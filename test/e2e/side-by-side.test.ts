@@ -3,7 +3,6 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Cluster } from "@pgherd/layers/domain";
 import { afterEach, expect, test } from "vitest";
 import { Api } from "./support/api.ts";
 import { Database } from "./support/database.ts";
@@ -77,10 +76,7 @@ test("two environments run at once without touching each other, and destroying o
 
   expect(await footprint(names)).toEqual({});
   await expect(readdir(other.stateDirectory)).rejects.toThrow("ENOENT");
-  const demo = (await api.get<{ items: Cluster[] }>("/v1/clusters")).body.items.find(
-    ({ name }) => name === "demo",
-  );
-  await using database = await Database.of(environment, api, demo?.id ?? "");
+  await using database = await Database.of(environment, api, (await api.demo()).id);
   expect(await database.sql("readWrite", "client", "SELECT 1")).toBe("1");
 });
 
@@ -109,7 +105,7 @@ test("stop keeps the data and start brings it back", async () => {
   }
 
   await other.npm("stop");
-  await other.npm("start");
+  await other.npm("start", "--no-demo");
 
   await using database = await Database.of(other, otherApi, cluster.id);
   await expect

@@ -7,7 +7,7 @@ import { waitFor } from "./support/wait.ts";
 import { api, environment } from "./support/world.ts";
 
 /** A proxy that has just started needs two checks to find the leader. */
-const answersSeconds = 60;
+const answersSeconds = 120;
 
 describe("a cluster that is stopped and started", () => {
   let cluster: Cluster;

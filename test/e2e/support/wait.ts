@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-const pollMs = 200;
+const pollMs = 400;
 
 /**
  * Asks `probe` until it answers something else than undefined.
