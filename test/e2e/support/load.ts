@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
-import type { Database } from "./database.ts";
+import type { Database, EndpointName } from "./database.ts";
 
 const run = promisify(execFile);
 
@@ -51,7 +51,7 @@ interface Program {
   readonly complaints: Promise<string>;
 }
 
-/** pgbench through the poolers of these nodes: eight clients in all, each staying with its pooler. */
+/** pgbench through the poolers (or another endpoint) of these nodes: eight clients in all, each staying with its node. */
 export class Load implements AsyncDisposable {
   readonly #directory: string;
   readonly #programs: readonly Program[];
@@ -68,16 +68,18 @@ export class Load implements AsyncDisposable {
       readonly addresses: readonly string[];
       /** Null: as many as they can. */
       readonly transactionsPerSecond: number | null;
+      readonly endpoint?: EndpointName;
     },
   ): Promise<Load> {
     const directory = await mkdtemp(join(tmpdir(), "pgherd-load-"));
     const { addresses, protocol, transactionsPerSecond } = options;
+    const { database: name, endpoints, users } = database.connection;
+    const { port } = endpoints[options.endpoint ?? "pooled"];
     const programs = addresses.map((address, index) => {
       const share = Math.floor((clientsTotal + addresses.length - 1 - index) / addresses.length);
       const pace =
         transactionsPerSecond === null ? [] : ["-R", String((transactionsPerSecond * share) / clientsTotal)];
-      const endpoint = database.connection.endpoints.pooled;
-      const target = `host=${address} port=${endpoint.port} dbname=${database.connection.database} user=client sslmode=verify-full`;
+      const target = `host=${address} port=${port} dbname=${name} user=${users.client.name} sslmode=verify-full`;
       const child = spawn(
         "pgbench",
         [

@@ -1,8 +1,6 @@
-import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { promisify } from "node:util";
 
-const run = promisify(execFile);
 const answerTimeoutMs = 60_000;
 
 /** One connection that stays open: a psql that is given statement after statement. */
@@ -44,20 +42,4 @@ export class Session implements AsyncDisposable {
       this.#child.once("close", resolve);
     });
   }
-}
-
-/** Enough that somebody is always about to ask; the machine has other things to do. */
-const transactionsPerSecond = 50;
-
-/** Runs pgbench's own transactions on connections that stay open; resolves with its report. */
-export async function load(uri: string, seconds: number, environment: NodeJS.ProcessEnv): Promise<string> {
-  const { stdout } = await run(
-    "pgbench",
-    [
-      ...["-n", "-c", "4", "-j", "1", "-S", "-M", "simple"],
-      ...["-T", String(seconds), "-R", String(transactionsPerSecond), uri],
-    ],
-    { env: { ...process.env, ...environment }, timeout: (seconds + 60) * 1000 },
-  );
-  return stdout;
 }
