@@ -40,11 +40,8 @@ describe("a running cluster becomes what its spec says, and clients of the nodes
   }
 
   async function change(method: string, path: string, body: unknown): Promise<Operation> {
-    const answer = await api.call<{ operation: Operation }>(method, `/v1/clusters/${cluster.id}${path}`, {
-      body,
-    });
-    expect(answer.status, JSON.stringify(answer.body)).toBe(202);
-    const ended = await api.operationEnd(answer.body.operation.id);
+    const { id } = await api.begin(method, `/v1/clusters/${cluster.id}${path}`, body);
+    const ended = await api.operationEnd(id);
     expect((await clusterNow()).status, JSON.stringify(ended)).toBe("available");
     return ended;
   }
@@ -152,12 +149,10 @@ test("etcd and proxies can have nodes of their own, and give them up again", asy
     expect(services(cluster)).toEqual(["etcd", "haproxy pgbouncer", "haproxy pgbouncer", "postgres"]);
     await using database = await Database.of(environment, api, cluster.id);
     await database.sql("pooled", "admin", "CREATE TABLE kept AS SELECT 1 AS id");
-    const answer = await api.call<{ operation: Operation }>("PATCH", `/v1/clusters/${cluster.id}`, {
-      body: { dcs: { placement: "colocated" }, proxy: { placement: "colocated" } },
+    await api.carryOut("PATCH", `/v1/clusters/${cluster.id}`, {
+      dcs: { placement: "colocated" },
+      proxy: { placement: "colocated" },
     });
-    expect(answer.status, JSON.stringify(answer.body)).toBe(202);
-    const ended = await api.operationEnd(answer.body.operation.id);
-    expect(ended.state, JSON.stringify(ended)).toBe("succeeded");
     const after = (await api.get<Cluster>(`/v1/clusters/${cluster.id}`)).body;
     expect(services(after)).toEqual(["postgres etcd haproxy pgbouncer"]);
     await using moved = await Database.of(environment, api, cluster.id);

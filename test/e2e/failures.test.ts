@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { cutOff, cutZone, fillVolume, killForGood, pullPlug, signal } from "./support/accidents.ts";
 import { postmasterAt } from "./support/machines.ts";
@@ -62,6 +63,22 @@ describe("under load, with synchronous replication", () => {
     await signal(leader.address, "patroni", "SIGSTOP");
     await anotherLeads(leader);
     await trial.allWrite();
+  });
+
+  test("paused, the leader's Patroni killed and not started again: its PostgreSQL goes on", async () => {
+    const leader = await trial.leader();
+    const { pid } = await postmasterAt(leader.address);
+    const path = `/v1/clusters/${trial.cluster.id}`;
+    await api.carryOut("POST", `${path}/pause`, {});
+    const startAgain = await killForGood(leader.address, "patroni.service");
+    try {
+      await sleep(longerThanTtlMs);
+      expect((await postmasterAt(leader.address)).pid).toBe(pid);
+    } finally {
+      await startAgain();
+      await api.carryOut("POST", `${path}/resume`);
+    }
+    expect((await trial.leader()).id).toBe(leader.id);
   });
 
   test("the leader's PostgreSQL killed: another leads, and the events say so", async () => {

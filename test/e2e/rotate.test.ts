@@ -1,6 +1,6 @@
 import { createConnection } from "node:net";
 import { connect } from "node:tls";
-import { type Cluster, nodePorts, type Operation } from "@pgherd/layers/domain";
+import { type Cluster, nodePorts } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { nodePaths } from "../../layers/domain/config/paths.ts";
 import { Database } from "./support/database.ts";
@@ -58,12 +58,7 @@ describe("secrets that are rotated", () => {
   }
 
   async function rotate(body: Record<string, unknown>): Promise<void> {
-    const answer = await api.call<{ operation: Operation }>("POST", `/v1/clusters/${cluster.id}/rotate`, {
-      body,
-    });
-    expect(answer.status, JSON.stringify(answer.body)).toBe(202);
-    const ended = await api.operationEnd(answer.body.operation.id);
-    expect(ended.state, JSON.stringify(ended)).toBe("succeeded");
+    await api.carryOut("POST", `/v1/clusters/${cluster.id}/rotate`, body);
   }
 
   async function worksEverywhere(database: Database): Promise<void> {

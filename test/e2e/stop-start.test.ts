@@ -26,13 +26,8 @@ describe("a cluster that is stopped and started", () => {
     if (!isDeleted) await api.remove(cluster.id);
   });
 
-  async function carryOut(verb: "stop" | "start"): Promise<Operation> {
-    const answer = await api.call<{ operation: Operation }>("POST", `/v1/clusters/${cluster.id}/${verb}`);
-    expect(answer.status, JSON.stringify(answer.body)).toBe(202);
-    const ended = await api.operationEnd(answer.body.operation.id);
-    expect(ended.state, JSON.stringify(ended)).toBe("succeeded");
-    return ended;
-  }
+  const carryOut = (verb: "stop" | "start"): Promise<Operation> =>
+    api.carryOut("POST", `/v1/clusters/${cluster.id}/${verb}`);
 
   const read = async () => (await api.get<Cluster>(`/v1/clusters/${cluster.id}`)).body;
   const places = ({ nodes }: Cluster) =>

@@ -61,6 +61,24 @@ export class Api {
     return answer.body;
   }
 
+  /** Begins an operation and returns at the 202. */
+  async begin(method: string, path: string, body?: unknown): Promise<Operation> {
+    const answer = await this.call<{ operation: Operation }>(
+      method,
+      path,
+      body === undefined ? {} : { body },
+    );
+    if (answer.status !== 202) throw new Error(`${method} ${path}: ${JSON.stringify(answer.body)}`);
+    return answer.body.operation;
+  }
+
+  /** Begins an operation and waits until it has succeeded. @throws when it ends otherwise */
+  async carryOut(method: string, path: string, body?: unknown): Promise<Operation> {
+    const ended = await this.operationEnd((await this.begin(method, path, body)).id);
+    if (ended.state !== "succeeded") throw new Error(`${method} ${path}: ${JSON.stringify(ended)}`);
+    return ended;
+  }
+
   async operation(operationId: string): Promise<Operation> {
     const answer = await this.get<Operation>(`/v1/operations/${operationId}`);
     if (answer.status !== 200) throw new Error(`GET operation: ${JSON.stringify(answer.body)}`);
@@ -94,8 +112,6 @@ export class Api {
 
   /** Deletes a cluster and waits until it is gone. */
   async remove(clusterId: string): Promise<Operation> {
-    const answer = await this.call<{ operation: Operation }>("DELETE", `/v1/clusters/${clusterId}`);
-    if (answer.status !== 202) throw new Error(`DELETE: ${JSON.stringify(answer.body)}`);
-    return await this.operationEnd(answer.body.operation.id);
+    return this.operationEnd((await this.begin("DELETE", `/v1/clusters/${clusterId}`)).id);
   }
 }
