@@ -128,6 +128,27 @@ describe("a loop", () => {
     expect(counter.value).toBe(3);
   });
 
+  test("that plans the same again gives whoever is busy a moment first", async () => {
+    await using cloud = await openCloud(dynamodb);
+    const triesMs: number[] = [];
+    const again: Loop<ClusterPorts, Change> = {
+      ...new Counter().loop(1),
+      next: async () => (triesMs.length < 2 ? { to: 1 } : null),
+      carryOut: async () => {
+        triesMs.push(performance.now());
+        return undefined;
+      },
+    };
+    const plane = new ControlPlane(cloud, cloud.ports, {
+      "converge-cluster": loopHandler(again, () => cloud.ports) as never,
+    });
+    const { operation } = await plane.create({ name: "orders", members: 1 });
+    const ended = await plane.carryOut(await plane.writeStart("converge-cluster", operation.clusterId));
+    expect(ended.state).toBe("succeeded");
+    const [firstMs = 0, secondMs = 0] = triesMs;
+    expect(secondMs - firstMs).toBeGreaterThan(4_500);
+  });
+
   test("that is cancelled ends between two changes", async () => {
     await using cloud = await openCloud(dynamodb);
     const counter = new Counter();

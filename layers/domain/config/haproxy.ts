@@ -14,8 +14,8 @@ interface Pool {
   readonly port: number;
   /** What Patroni is asked; 200 means that the member belongs to the pool. */
   readonly check: string;
-  /** How often, where everything is as it was. A check is a TLS handshake, so only the leader's is asked often. */
-  readonly interval: string;
+  /** How often, where everything is as it was. */
+  readonly intervalMs: number;
   readonly balance: string;
 }
 
@@ -27,14 +27,24 @@ const pools: readonly Pool[] = [
     name: leaderPool,
     port: nodePorts.readWrite,
     check: "/primary",
-    interval: "500ms",
+    intervalMs: 500,
     balance: "roundrobin",
   },
-  { name: "read_only", port: nodePorts.readOnly, check: "/replica", interval: "1s", balance: "leastconn" },
-  { name: "any", port: nodePorts.any, check: "/read-only", interval: "1s", balance: "leastconn" },
+  { name: "read_only", port: nodePorts.readOnly, check: "/replica", intervalMs: 2_000, balance: "leastconn" },
+  { name: "any", port: nodePorts.any, check: "/read-only", intervalMs: 2_000, balance: "leastconn" },
 ];
 
+/**
+ * A check is a TLS handshake and a query, and every proxy asks every member. From this many members on they ask the less
+ * often, so that no member is asked more by a larger cluster.
+ */
+const membersAtFullPace = 3;
+
+const checkEveryMs = ({ intervalMs }: Pool, members: number): number =>
+  Math.round(intervalMs * Math.max(1, members / membersAtFullPace));
+
 function renderPool(pool: Pool, members: readonly Peer[]): string {
+  const every = checkEveryMs(pool, members.length);
   const servers = members.map(
     (peer) =>
       `    server ${peer.nodeId} ${peer.address}:${nodePorts.postgres} check port ${nodePorts.patroni} check-ssl verify required ca-file ${tlsFiles("haproxy").authority} verifyhost ${peer.nodeId}`,
@@ -46,7 +56,7 @@ function renderPool(pool: Pool, members: readonly Peer[]): string {
     "    option httpchk",
     `    http-check send meth OPTIONS uri ${pool.check}`,
     "    http-check expect status 200",
-    `    default-server inter ${pool.interval} fastinter 200ms downinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions`,
+    `    default-server inter ${every}ms fastinter 200ms downinter ${every}ms fall 2 rise 1 on-marked-down shutdown-sessions`,
     ...servers,
   ].join("\n");
 }

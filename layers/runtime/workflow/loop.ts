@@ -86,11 +86,14 @@ async function goRound<Ports extends WorkflowPorts, Change>(
   const { context, loop, scope } = course;
   const used = new Set(known);
   let marks: readonly Mark[] = [];
+  const secondsBefore = pace<Change>();
   for (let round = 1; round <= loop.roundsMax; round += 1) {
     const planned = await plan(course, round);
     if (!planned.ok) return { ending: failed(planned.failure, loop.takenBack), marks };
     const { change } = planned;
     if (change === null) return { ending: { state: "succeeded" }, marks };
+    const seconds = secondsBefore(change);
+    if (seconds > 0) await context.wait(`breathe ${round}`, { seconds });
     const name = unused(used, loop.nameOf(change));
     const begin = `begin ${round}`;
     const { isCancelled } = await turn(course, begin, marks, { running: [name], isCancellable: true });
@@ -108,6 +111,24 @@ async function goRound<Ports extends WorkflowPorts, Change>(
     if (failure !== null) return { ending: failed(failure), marks };
   }
   return { ending: failed(circles(loop.roundsMax)), marks };
+}
+
+const breathSeconds = 5;
+const breathSecondsMax = 30;
+
+/**
+ * How long to wait before a change: not at all, unless it is the one of the round before. Then somebody is too busy to
+ * say what has come of it, and asking more would not help.
+ */
+function pace<Change>(): (change: Change) => number {
+  let last = "";
+  let repeats = 0;
+  return (change) => {
+    const text = JSON.stringify(change);
+    repeats = text === last ? repeats + 1 : 0;
+    last = text;
+    return Math.min(breathSeconds * repeats, breathSecondsMax);
+  };
 }
 
 /** A plan is recorded, so that a crash after it carries out the same change. */

@@ -135,6 +135,21 @@ describe("HAProxy", () => {
     expect(text.match(/on-marked-down shutdown-sessions/g)).toHaveLength(3);
   });
 
+  test("a member of nine is asked no more often than one of three", () => {
+    const perSecond = (members: number): number => {
+      const all = peersOf(members);
+      const everyMs = [
+        ...renderHaproxy(all, peerAt(all, 0)).matchAll(/ inter (\d+)ms .* downinter (\d+)ms /g),
+      ];
+      expect(everyMs).toHaveLength(3);
+      return everyMs.reduce((sum, [, up, down]) => {
+        expect(up).toBe(down);
+        return sum + (members * 1_000) / Number(up);
+      }, 0);
+    };
+    expect(perSecond(9)).toBeCloseTo(perSecond(3));
+  });
+
   test("leaves out nodes of another shard", () => {
     const stranger = { ...peerAt(peersOf(4), 3), shard: 1 };
     expect(renderHaproxy([...peers, stranger], self)).not.toContain(stranger.nodeId);
