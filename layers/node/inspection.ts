@@ -14,7 +14,7 @@ import { changedSince } from "./written-files.ts";
 
 const loopback = "127.0.0.1";
 /** Patroni on the node itself answers within milliseconds; while it waits for etcd it may not answer at all. */
-const patroniTimeoutMs = 1_000;
+const patroniTimeoutMsDefault = 1_000;
 /** Not files: what Patroni keeps in the DCS for the whole shard. */
 const dynamicPrefix = "patroni:/config/";
 /** A whole foreign configuration is told by its first few settings. */
@@ -52,9 +52,9 @@ async function disk(): Promise<Inspection["disk"]> {
   return { totalBytes: usedBytes + bavail * bsize, usedBytes };
 }
 
-async function askPatroni(client: PeerClient, intent: NodeIntent): Promise<PatroniSays> {
+async function askPatroni(client: PeerClient, intent: NodeIntent, timeoutMs: number): Promise<PatroniSays> {
   try {
-    const ask = (path: string) => client.get(loopback, nodePorts.patroni, path, patroniTimeoutMs);
+    const ask = (path: string) => client.get(loopback, nodePorts.patroni, path, timeoutMs);
     const [status, config] = await Promise.all([ask("/patroni"), ask("/config")]);
     const { version } = patroniSchema.parse(status.body).patroni;
     // Before the bootstrap has ended there is no configuration yet.
@@ -66,14 +66,18 @@ async function askPatroni(client: PeerClient, intent: NodeIntent): Promise<Patro
   }
 }
 
-export async function inspectSelf(client: PeerClient | null, intent: NodeIntent): Promise<Inspection> {
+export async function inspectSelf(
+  client: PeerClient | null,
+  intent: NodeIntent,
+  patroniTimeoutMs = patroniTimeoutMsDefault,
+): Promise<Inspection> {
   const self = selfOf(intent);
   const hasPostgres = self.services.includes("postgres");
   const [states, space, wal, patroni, changed] = await Promise.all([
     serviceStates(self.services.map((service) => unitOf[service])),
     disk(),
     hasPostgres ? inspectWal(nodePaths.postgresData) : noWal,
-    client === null ? silent : askPatroni(client, intent),
+    client === null ? silent : askPatroni(client, intent, patroniTimeoutMs),
     changedSince(),
   ]);
   const dynamic = patroni.drift.slice(0, dynamicDriftMax).map((setting) => `${dynamicPrefix}${setting}`);

@@ -3,8 +3,8 @@ import { nodePorts } from "../domain/cluster/node-ports.ts";
 import type { Observation } from "../domain/node/protocol.ts";
 import type { PeerClient } from "./peer-client.ts";
 
-/** Patroni answers after a look into etcd. */
-const clusterTimeoutMs = 2000;
+/** Patroni answers after a look into etcd, and who asks has another member to ask. */
+const clusterTimeoutMs = 3_000;
 
 const memberSchema = z.object({
   name: z.string(),

@@ -13,7 +13,8 @@ import { literal, runSql } from "./psql.ts";
 
 /** Between two looks at what Patroni has done so far. */
 const lookMs = 250;
-const patroniTimeoutMs = 2_000;
+/** As patient as who asks, who plans by the answer. */
+const patroniTimeoutMs = 5_000;
 const loopback = "127.0.0.1";
 
 /** Reloaded, not restarted for; everything else that is shared takes a restart. */

@@ -16,6 +16,9 @@ import { pendingParameters } from "../pending-restart.ts";
 import { literal, runSql } from "../psql.ts";
 import { active } from "../systemd.ts";
 
+/** A change is planned by the answer: what a busy machine says late is worth more than that it said nothing. */
+const patroniTimeoutMs = 5_000;
+
 const blank: ObservedPlace = {
   inspection: null,
   isFilled: true,
@@ -95,7 +98,7 @@ export const observePlace: VerbFunction<"observe-place"> = async (input) => {
   const settle = new Deadline(input.settleSeconds * 1000);
   const postgres = hasPostgres ? await orNull(askPostgres(client, intent, input.database, settle)) : null;
   const [inspection, filled, dcs, patroni, stale] = await Promise.all([
-    inspectSelf(hasPostgres ? client : null, intent),
+    inspectSelf(hasPostgres ? client : null, intent, patroniTimeoutMs),
     isFilled(),
     orNull(listDcsMembers(client, intent)),
     observePatroni(client, intent),
