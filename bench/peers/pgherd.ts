@@ -25,14 +25,6 @@ export type Way = keyof typeof ways;
 const wholeSeconds = 180;
 const postgresPort = 5432;
 
-interface Topology {
-  readonly observedAt: string;
-  readonly shards: { leader: string | null; members: { role: string; state: string }[] }[];
-  readonly dcs: {
-    readonly members: { readonly nodeId: string; readonly healthy: boolean; readonly leader: boolean }[];
-  };
-}
-
 /** A cluster with the defaults, by its API alone. */
 export class Pgherd implements PeerSystem {
   readonly name = "pgherd";
@@ -87,7 +79,7 @@ export class Pgherd implements PeerSystem {
   }
 
   async leader(): Promise<ClusterNode & { readonly address: string }> {
-    const { shards } = await this.#topology();
+    const { shards } = await this.#api.topology(this.#cluster.id);
     return this.#node(shards[0]?.leader);
   }
 
@@ -96,7 +88,7 @@ export class Pgherd implements PeerSystem {
   }
 
   async dcsLeaderAddress(): Promise<string> {
-    const { dcs } = await this.#topology();
+    const { dcs } = await this.#api.topology(this.#cluster.id);
     return this.#node(dcs.members.find(({ leader }) => leader)?.nodeId).address;
   }
 
@@ -109,7 +101,7 @@ export class Pgherd implements PeerSystem {
   async becomeWhole(): Promise<void> {
     const calledAt = Date.now();
     await waitFor("pgherd's cluster is whole", wholeSeconds, async () => {
-      const topology = await this.#topology();
+      const topology = await this.#api.topology(this.#cluster.id);
       const members = topology.shards[0]?.members ?? [];
       const up = members.filter(({ state }) => state === "running" || state === "streaming");
       const { body } = await this.#api.get<Cluster>(`/v1/clusters/${this.#cluster.id}`);
@@ -145,12 +137,6 @@ export class Pgherd implements PeerSystem {
 
   async loseMachine(): Promise<void> {
     await pullPlug(await this.leaderAddress());
-  }
-
-  async #topology(): Promise<Topology> {
-    const { status, body } = await this.#api.get<Topology>(`/v1/clusters/${this.#cluster.id}/topology`);
-    if (status !== 200) throw new Error(`GET topology: ${JSON.stringify(body)}`);
-    return body;
   }
 }
 

@@ -4,15 +4,6 @@ import { Database } from "./support/database.ts";
 import { waitFor } from "./support/wait.ts";
 import { api, environment } from "./support/world.ts";
 
-interface Topology {
-  readonly observedAt: string;
-  readonly shards: {
-    leader: string | null;
-    members: { nodeId: string; role: string; state: string; lagBytes: number | null; timeline: number }[];
-  }[];
-  readonly dcs: { quorum: boolean; members: { nodeId: string; healthy: boolean; leader: boolean }[] };
-}
-
 /** A replica applies a row within milliseconds; this is for a busy machine. */
 const replicationSeconds = 10;
 /** The contract: an answer is never older than this. */
@@ -39,17 +30,17 @@ describe("a cluster with the defaults", () => {
   });
 
   test("has a leader, a synchronous standby and a healthy DCS in a topology that is live", async () => {
-    const { body } = await api.get<Topology>(`/v1/clusters/${cluster.id}/topology`);
+    const { dcs, observedAt, shards } = await api.topology(cluster.id);
 
-    expect(Date.now() - Date.parse(body.observedAt)).toBeLessThanOrEqual(topologyAgeMsMax + 1000);
-    expect(body.shards[0]?.members.map((member) => member.role).toSorted()).toEqual([
+    expect(Date.now() - Date.parse(observedAt)).toBeLessThanOrEqual(topologyAgeMsMax + 1000);
+    expect(shards[0]?.members.map((member) => member.role).toSorted()).toEqual([
       "leader",
       "replica",
       "sync-standby",
     ]);
-    expect(body.dcs.quorum).toBe(true);
-    expect(body.dcs.members.filter((member) => member.healthy)).toHaveLength(3);
-    expect(body.dcs.members.filter((member) => member.leader)).toHaveLength(1);
+    expect(dcs.quorum).toBe(true);
+    expect(dcs.members.filter((member) => member.healthy)).toHaveLength(3);
+    expect(dcs.members.filter((member) => member.leader)).toHaveLength(1);
   });
 
   test("takes a row on 5000 and shows it on 5001, 5002 and 6432 over verified TLS", async () => {

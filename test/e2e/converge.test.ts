@@ -70,10 +70,8 @@ describe("a running cluster becomes what its spec says, and clients of the nodes
   }
 
   async function states(): Promise<Record<string, string>> {
-    const { body } = await api.get<{ shards: { members: { nodeId: string; state: string }[] }[] }>(
-      `/v1/clusters/${cluster.id}/topology`,
-    );
-    const members = body.shards.flatMap((shard) => shard.members);
+    const { shards } = await api.topology(cluster.id);
+    const members = shards.flatMap((shard) => shard.members);
     return Object.fromEntries(members.map(({ nodeId, state }) => [nodeId, state]));
   }
 

@@ -8,7 +8,6 @@ import type { Cluster, ClusterNode, Operation } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ec2Client } from "./support/aws.ts";
 import { Database } from "./support/database.ts";
-import type { Topology } from "./support/trial.ts";
 import { waitFor } from "./support/wait.ts";
 import { api, environment } from "./support/world.ts";
 
@@ -29,8 +28,8 @@ describe("a cluster that has lost two of three nodes with their volumes", () => 
     cluster = await api.createAvailable({ name: "bereft", storage: { sizeGiB: 2 } });
     database = await Database.of(environment, api, cluster.id);
     await database.sql("readWrite", "admin", "CREATE TABLE kept AS SELECT 7 AS id");
-    const { body } = await api.get<Topology>(path("/topology"));
-    survivor = body.shards[0]?.members.find(({ role }) => role === "sync-standby")?.nodeId ?? "";
+    const { shards } = await api.topology(cluster.id);
+    survivor = shards[0]?.members.find(({ role }) => role === "sync-standby")?.nodeId ?? "";
     await lose(cluster.nodes.filter(({ id }) => id !== survivor));
   });
 
@@ -93,9 +92,9 @@ describe("a cluster that has lost two of three nodes with their volumes", () => 
     expect(ended.result).toMatchObject({ survivor });
     await using rebuilt = await Database.of(environment, api, cluster.id);
     expect(await rebuilt.sql("pooled", "admin", "SELECT id FROM kept")).toBe("7");
-    const { body } = await api.get<Topology>(path("/topology"));
-    expect(body.dcs.members.filter(({ healthy }) => healthy)).toHaveLength(3);
-    const states = body.shards[0]?.members.map(({ state }) => state) ?? [];
+    const { dcs, shards } = await api.topology(cluster.id);
+    expect(dcs.members.filter(({ healthy }) => healthy)).toHaveLength(3);
+    const states = shards[0]?.members.map(({ state }) => state) ?? [];
     expect(states.toSorted()).toEqual(["running", "streaming", "streaming"]);
     expect(await volumeCount()).toBe(3);
   });

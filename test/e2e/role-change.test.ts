@@ -13,11 +13,6 @@ import { onMachine, processesAt } from "./support/machines.ts";
 import { waitFor } from "./support/wait.ts";
 import { api, environment } from "./support/world.ts";
 
-interface Topology {
-  readonly observedAt: string;
-  readonly shards: { leader: string | null; members: { nodeId: string; role: string; state: string }[] }[];
-}
-
 const wholeSeconds = 180;
 /** What was promised: however a role change dies, no pooler holds its clients for longer. */
 const heldSecondsMax = 5;
@@ -43,8 +38,7 @@ describe("the leader moves, and clients of the poolers do not notice", () => {
   const startLoad = (protocol: Protocol, through: readonly string[]): Promise<Load> =>
     Load.start(database, { protocol, addresses: through, transactionsPerSecond: calmTransactionsPerSecond });
 
-  const topology = async (): Promise<Topology> =>
-    (await api.get<Topology>(`/v1/clusters/${cluster.id}/topology`)).body;
+  const topology = () => api.topology(cluster.id);
 
   async function leader(): Promise<{ id: string; address: string }> {
     const id = (await topology()).shards[0]?.leader;

@@ -85,10 +85,8 @@ describe("secrets that are rotated", () => {
   }
 
   async function streams(): Promise<boolean> {
-    const { body } = await api.get<{ shards: { members: { state: string }[] }[] }>(
-      `/v1/clusters/${cluster.id}/topology`,
-    );
-    const states = body.shards[0]?.members.map((member) => member.state) ?? [];
+    const { shards } = await api.topology(cluster.id);
+    const states = shards[0]?.members.map((member) => member.state) ?? [];
     return states.filter((state) => state === "running" || state === "streaming").length === 3;
   }
 

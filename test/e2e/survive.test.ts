@@ -7,11 +7,6 @@ import { initAt, onMachine, postmasterAt, processesAt } from "./support/machines
 import { waitFor } from "./support/wait.ts";
 import { api, environment } from "./support/world.ts";
 
-interface Topology {
-  readonly observedAt: string;
-  readonly shards: { leader: string | null; members: { nodeId: string; role: string; state: string }[] }[];
-}
-
 /** The contract for a killed PostgreSQL is 5 s; a stopwatch asserts it in the benchmark, here it only has to return. */
 const recoverySeconds = 120;
 
@@ -42,10 +37,10 @@ describe("an untouched cluster survives", () => {
   }
 
   async function addressOf(role: "leader" | "replica"): Promise<string> {
-    const { body } = await api.get<Topology>(`/v1/clusters/${cluster.id}/topology`);
-    const member = body.shards[0]?.members.find((candidate) => candidate.role === role);
+    const topology = await api.topology(cluster.id);
+    const member = topology.shards[0]?.members.find((candidate) => candidate.role === role);
     const node = cluster.nodes.find(({ id }) => id === member?.nodeId);
-    if (node?.address == null) throw new Error(`no ${role} in ${JSON.stringify(body)}`);
+    if (node?.address == null) throw new Error(`no ${role} in ${JSON.stringify(topology)}`);
     return node.address;
   }
 
@@ -60,12 +55,12 @@ describe("an untouched cluster survives", () => {
   async function wholeAgain(): Promise<void> {
     const calledAt = Date.now();
     await waitFor("three members stream again", recoverySeconds, async () => {
-      const { body } = await api.get<Topology>(`/v1/clusters/${cluster.id}/topology`);
-      const members = body.shards[0]?.members ?? [];
+      const { observedAt, shards } = await api.topology(cluster.id);
+      const members = shards[0]?.members ?? [];
       const whole =
         members.filter(({ state }) => state === "running" || state === "streaming").length === 3 &&
         members.some(({ role }) => role === "sync-standby") &&
-        Date.parse(body.observedAt) > calledAt;
+        Date.parse(observedAt) > calledAt;
       return whole ? true : undefined;
     });
     // A proxy that has just started needs two checks to find the leader, and until then it hangs up.

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Cluster, Operation } from "@pgherd/layers/domain";
+import type { Cluster, Operation, Topology } from "@pgherd/layers/domain";
 import type { Environment } from "./environment.ts";
 import { waitFor } from "./wait.ts";
 
@@ -11,6 +11,9 @@ export interface Answer<T> {
 
 /** Longer than any operation takes on two cores that others use too: from then on it is stuck. */
 const operationTimeoutSeconds = 480;
+
+/** A node on a busy machine may not answer the first time. */
+const topologySeconds = 60;
 
 /** The API as a user calls it: HTTP and nothing else. */
 export class Api {
@@ -108,6 +111,15 @@ export class Api {
     const demo = body.items.find(({ name }) => name === "demo");
     if (demo === undefined) throw new Error("npm start made no cluster demo");
     return demo;
+  }
+
+  /** What Patroni and etcd say of a cluster, by one node's word. */
+  topology(clusterId: string): Promise<Topology> {
+    return waitFor("a node says who leads", topologySeconds, async () => {
+      const { status, body } = await this.get<Topology>(`/v1/clusters/${clusterId}/topology`);
+      if (status !== 200) throw new Error(JSON.stringify(body));
+      return body;
+    });
   }
 
   /** Deletes a cluster and waits until it is gone. */

@@ -1,22 +1,10 @@
-import type { Cluster, ClusterNode } from "@pgherd/layers/domain";
+import type { Cluster, ClusterNode, Topology } from "@pgherd/layers/domain";
 import type { Api } from "./api.ts";
 import { Database } from "./database.ts";
 import type { Environment } from "./environment.ts";
 import { LeaderWatch } from "./leader-watch.ts";
 import { waitFor } from "./wait.ts";
 import { lostRows, type WriterOptions, Writers } from "./writers.ts";
-
-export interface Topology {
-  readonly observedAt: string;
-  readonly shards: {
-    readonly leader: string | null;
-    readonly members: { readonly nodeId: string; readonly role: string; readonly state: string }[];
-  }[];
-  readonly dcs: {
-    readonly quorum: boolean;
-    readonly members: { readonly nodeId: string; readonly healthy: boolean; readonly leader: boolean }[];
-  };
-}
 
 /** Generous: what recovers within seconds may take longer on busy cores, and what does not recover never will. */
 const recoverySeconds = 120;
@@ -72,8 +60,8 @@ export class Trial implements AsyncDisposable {
     await this.#api.remove(this.cluster.id);
   }
 
-  async topology(): Promise<Topology> {
-    return (await this.#api.get<Topology>(`/v1/clusters/${this.cluster.id}/topology`)).body;
+  topology(): Promise<Topology> {
+    return this.#api.topology(this.cluster.id);
   }
 
   async leader(): Promise<ClusterNode & { readonly address: string }> {
