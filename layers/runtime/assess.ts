@@ -4,8 +4,8 @@ import { Problem } from "../domain/problems.ts";
 import type { NodeCommandPort } from "../ports/commands.ts";
 import { newId } from "./ids.ts";
 
-/** A healthy node answers within a second; the API has to answer before its gateway gives up. */
-const commandDeadlineSeconds = 10;
+/** A healthy node answers within a second, a busy one later; the API has to answer before its gateway gives up (29 s). */
+const commandDeadlineSeconds = 20;
 
 /**
  * Asks every running member of the shard what it knows for a role change, and believes the first that sees a majority
