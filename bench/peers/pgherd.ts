@@ -1,10 +1,9 @@
-import { randomUUID } from "node:crypto";
 import {
   AuthorizeSecurityGroupIngressCommand,
   DescribeSecurityGroupsCommand,
   type IpPermission,
 } from "@aws-sdk/client-ec2";
-import { type Cluster, type ClusterNode, type Operation, tagNames } from "@pgherd/layers/domain";
+import { type Cluster, type ClusterNode, tagNames } from "@pgherd/layers/domain";
 import { pullPlug } from "../../test/e2e/support/accidents.ts";
 import type { Api } from "../../test/e2e/support/api.ts";
 import { ec2Client } from "../../test/e2e/support/aws.ts";
@@ -121,14 +120,8 @@ export class Pgherd implements PeerSystem {
   /** @returns how long the poolers held their clients, in milliseconds, as the operation says it */
   async switchOver(): Promise<number> {
     const path = `/v1/clusters/${this.#cluster.id}/switchover`;
-    const answer = await this.#api.call<{ operation: Operation }>("POST", path, {
-      body: {},
-      headers: { "idempotency-key": randomUUID() },
-    });
-    if (answer.status !== 202) throw new Error(`POST switchover: ${JSON.stringify(answer.body)}`);
-    const ended = await this.#api.operationEnd(answer.body.operation.id);
-    if (ended.state !== "succeeded") throw new Error(`switchover: ${JSON.stringify(ended.error)}`);
-    return Number(ended.result?.["pauseMs"]);
+    const { result } = await this.#api.carryOut("POST", path, {});
+    return Number(result?.["pauseMs"]);
   }
 
   async killPostgres(): Promise<void> {

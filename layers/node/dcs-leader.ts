@@ -5,7 +5,6 @@ import type { PeerClient } from "./peer-client.ts";
 
 type Etcd = Pick<PeerClient, "post">;
 
-const statusTimeoutMs = 800;
 /** etcd waits for an election timeout (1 s) until the other member leads. */
 const transferTimeoutMs = 5_000;
 const succeeded = 200;
@@ -18,7 +17,7 @@ interface Voter {
 
 async function askVoter(client: Etcd, address: string): Promise<Voter[]> {
   try {
-    const { memberId, isLeader, isLearner } = await askDcsStatus(client, address, statusTimeoutMs);
+    const { memberId, isLeader, isLearner } = await askDcsStatus(client, address);
     return isLearner ? [] : [{ address, memberId, isLeader }];
   } catch {
     // It cannot lead.

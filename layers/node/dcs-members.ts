@@ -15,7 +15,6 @@ type DcsMember = NonNullable<ObservedPlace["dcs"]>["members"][number];
 /** An etcd that is well answers within milliseconds; a change of its members waits for a majority. */
 const readTimeoutMs = 1_500;
 const writeTimeoutMs = 7_000;
-const statusTimeoutMs = 800;
 const succeeded = 200;
 /**
  * etcd adds and removes voters only over connections that have stood for its HealthInterval of five seconds
@@ -116,7 +115,7 @@ async function stateOf(
   memberId: string,
 ): Promise<Pick<DcsMember, "isHealthy" | "isLeader">> {
   try {
-    const status = await askDcsStatus(client, address, statusTimeoutMs);
+    const status = await askDcsStatus(client, address);
     const isItself = status.memberId === memberId;
     return { isHealthy: isItself && status.knowsLeader, isLeader: isItself && status.isLeader };
   } catch {

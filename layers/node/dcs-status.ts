@@ -9,6 +9,8 @@ const statusSchema = z.object({
   isLearner: z.boolean().default(false),
 });
 const nobody = "0";
+/** An etcd that is well answers within milliseconds. */
+export const dcsStatusTimeoutMs = 800;
 
 /** What a member of etcd says of itself. */
 export interface DcsStatus {
@@ -23,7 +25,7 @@ export interface DcsStatus {
 export async function askDcsStatus(
   client: Pick<PeerClient, "post">,
   address: string,
-  timeoutMs: number,
+  timeoutMs = dcsStatusTimeoutMs,
 ): Promise<DcsStatus> {
   const path = "/v3/maintenance/status";
   const { body } = await client.post(address, nodePorts.etcdClient, path, timeoutMs, {});

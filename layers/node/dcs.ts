@@ -1,12 +1,10 @@
 import { dcsPeers } from "../domain/config/index.ts";
 import type { NodeIntent, Observation, Peer } from "../domain/node/protocol.ts";
-import { askDcsStatus } from "./dcs-status.ts";
+import { askDcsStatus, dcsStatusTimeoutMs } from "./dcs-status.ts";
 import { Deadline } from "./deadline.ts";
 import { NodeFailure } from "./failure.ts";
 import { PeerClient } from "./peer-client.ts";
 
-/** An etcd that is well answers within milliseconds. */
-const statusTimeoutMs = 800;
 /** Before it is said that a majority is missing: a machine that is busy is not one that is lost. */
 const patientTimeoutMs = 3_000;
 /** etcd members start at the same time as this node. */
@@ -26,7 +24,7 @@ async function askMember(client: PeerClient, peer: Peer, timeoutMs: number): Pro
 }
 
 export async function observeDcs(client: PeerClient, peers: readonly Peer[]): Promise<Observation["dcs"]> {
-  const seen = await askMembers(client, peers, statusTimeoutMs);
+  const seen = await askMembers(client, peers, dcsStatusTimeoutMs);
   return seen.quorum ? seen : await askMembers(client, peers, patientTimeoutMs);
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { nodePorts } from "../domain/cluster/node-ports.ts";
-import { dcsPeers } from "../domain/config/index.ts";
+import { dcsPeersFrom } from "../domain/config/index.ts";
 import type { NodeIntent } from "../domain/node/protocol.ts";
 import { Deadline } from "./deadline.ts";
 import { NodeFailure } from "./failure.ts";
@@ -40,11 +40,7 @@ export class NoticeBoard {
     occasion: string,
     lifeSeconds: number,
   ): Promise<NoticeBoard> {
-    const addresses = dcsPeers(intent.peers)
-      .toSorted(
-        (left, right) => Number(right.nodeId === intent.nodeId) - Number(left.nodeId === intent.nodeId),
-      )
-      .map((peer) => peer.address);
+    const addresses = dcsPeersFrom(intent.nodeId, intent.peers).map((peer) => peer.address);
     const grant = await ask(client, addresses, "/v3/lease/grant", { TTL: lifeSeconds });
     const path = `${prefix}/${intent.clusterId}/${occasion}/`;
     return new NoticeBoard(client, addresses, path, grantSchema.parse(grant).ID);

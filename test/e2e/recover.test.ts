@@ -6,6 +6,7 @@ import {
 } from "@aws-sdk/client-ec2";
 import type { Cluster, ClusterNode, Operation } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Answer } from "./support/api.ts";
 import { ec2Client } from "./support/aws.ts";
 import { Database } from "./support/database.ts";
 import { waitFor } from "./support/wait.ts";
@@ -63,13 +64,13 @@ describe("a cluster that has lost two of three nodes with their volumes", () => 
   async function whenFree(
     rest: string,
     body: object,
-  ): Promise<Partial<Refusal> & { status: number; operation?: Operation }> {
+  ): Promise<Answer<Partial<Refusal> & { readonly operation?: Operation }>> {
     return waitFor("no other operation is at work", freeSeconds, async () => {
       const answer = await api.call<Partial<Refusal> & { operation?: Operation }>("POST", path(rest), {
         body,
       });
       if (answer.body.code === "operation-in-progress") throw new Error(answer.body.detail);
-      return { ...answer.body, status: answer.status };
+      return answer;
     });
   }
 
@@ -80,27 +81,27 @@ describe("a cluster that has lost two of three nodes with their volumes", () => 
       throw new Error(`it is ${body.status}: ${body.statusReason}`);
     });
     const replace = cluster.nodes.find(({ id }) => id !== survivor)?.id ?? "";
-    const answer = await whenFree(`/nodes/${replace}/replace`, { fresh: true });
-    if (answer.operation !== undefined) {
-      const ended = await api.operationEnd(answer.operation.id);
+    const { body, status } = await whenFree(`/nodes/${replace}/replace`, { fresh: true });
+    if (body.operation !== undefined) {
+      const ended = await api.operationEnd(body.operation.id);
       expect(ended.state).toBe("failed");
       expect(ended.error?.message).toMatch(/recover/);
     } else {
-      expect(answer.status).toBe(409);
-      expect(answer.detail).toMatch(/recover/);
+      expect(status).toBe(409);
+      expect(body.detail).toMatch(/recover/);
     }
     expect(await volumeCount()).toBe(1);
   });
 
   test("is not rebuilt before somebody says that data may be lost", async () => {
-    const { code, status } = await whenFree("/recover", {});
-    expect([status, code]).toEqual([409, "data-loss-not-acknowledged"]);
+    const { body, status } = await whenFree("/recover", {});
+    expect([status, body.code]).toEqual([409, "data-loss-not-acknowledged"]);
   });
 
   test("is rebuilt from the survivor, with all that this had", async () => {
-    const answer = await whenFree("/recover", { acknowledgeDataLoss: true });
-    expect(answer.status, JSON.stringify(answer)).toBe(202);
-    const ended = await api.operationEnd(answer.operation?.id ?? "");
+    const { body, status } = await whenFree("/recover", { acknowledgeDataLoss: true });
+    expect(status, JSON.stringify(body)).toBe(202);
+    const ended = await api.operationEnd(body.operation?.id ?? "");
     expect(ended.state, JSON.stringify(ended)).toBe("succeeded");
     expect(ended.result).toMatchObject({ survivor });
     await using rebuilt = await Database.of(environment, api, cluster.id);

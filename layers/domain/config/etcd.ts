@@ -1,5 +1,6 @@
 import { memberName } from "../cluster/names.ts";
 import { nodePorts } from "../cluster/node-ports.ts";
+import { ownFirst } from "../node/peers.ts";
 import type { NodeIntent, Peer } from "../node/protocol.ts";
 import { nodePaths, tlsFiles } from "./paths.ts";
 import { renderYaml } from "./yaml.ts";
@@ -26,11 +27,9 @@ export function dcsPeers(peers: readonly Peer[]): readonly Peer[] {
   return peers.filter((peer) => peer.services.includes("etcd"));
 }
 
-/** As `dcsPeers`, the node's own first: it is the nearest. */
+/** As `dcsPeers`, the node's own first. */
 export function dcsPeersFrom(nodeId: string, peers: readonly Peer[]): Peer[] {
-  return dcsPeers(peers).toSorted(
-    (left, right) => Number(right.nodeId === nodeId) - Number(left.nodeId === nodeId),
-  );
+  return ownFirst(nodeId, dcsPeers(peers));
 }
 
 function url(address: string, port: number): string {

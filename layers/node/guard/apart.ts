@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { GuardSettings } from "../../domain/config/index.ts";
 import { moveDcsLeader } from "../dcs-leader.ts";
+import { askDcsStatus } from "../dcs-status.ts";
 import { PeerClient } from "../peer-client.ts";
 
-/** etcd's members are asked seldom: what is looked for happens once in an accident. */
+/** etcd is asked seldom: what is looked for happens once in an accident. */
 const betweenMs = 5_000;
 
 /**
@@ -22,21 +23,23 @@ export class LeadersApart {
   consider(): void {
     const { address, dcs } = this.#settings;
     if (!dcs.includes(address) || dcs.length === 1) return;
-    this.#pending ??= this.#move().finally(() => {
-      this.#pending = null;
-    });
+    this.#pending ??= this.#move()
+      .catch((error: unknown) => {
+        process.stderr.write(`etcd's leader could not be moved: ${String(error)}\n`);
+      })
+      .then(() => sleep(betweenMs))
+      .finally(() => {
+        this.#pending = null;
+      });
   }
 
   async #move(): Promise<void> {
     const { address, dcs } = this.#settings;
-    try {
-      using client = await PeerClient.open();
-      const { moved, address: leader } = await moveDcsLeader(client, dcs, (one) => one !== address);
-      if (moved)
-        process.stdout.write(`etcd's leader was on this node, which leads PostgreSQL: it is on ${leader}\n`);
-    } catch (error) {
-      process.stderr.write(`etcd's leader could not be moved: ${String(error)}\n`);
-    }
-    await sleep(betweenMs);
+    using client = await PeerClient.open();
+    // The others are asked only when there is something to be moved.
+    if (!(await askDcsStatus(client, address)).isLeader) return;
+    const { moved, address: leader } = await moveDcsLeader(client, dcs, (one) => one !== address);
+    if (moved)
+      process.stdout.write(`etcd's leader was on this node, which leads PostgreSQL: it is on ${leader}\n`);
   }
 }

@@ -1,3 +1,4 @@
+import { ownFirst } from "../../domain/node/peers.ts";
 import type { VerbFunction } from "../context.ts";
 import { Deadline } from "../deadline.ts";
 import { NodeFailure } from "../failure.ts";
@@ -14,10 +15,8 @@ const cloning = "creating replica";
 export const awaitMember: VerbFunction<"await-member"> = async (input) => {
   const intent = await readOwnIntent(input);
   const shard = intent.peers.find((peer) => peer.nodeId === intent.nodeId)?.shard ?? 0;
-  const addresses = intent.peers
-    .filter((peer) => peer.shard === shard && peer.services.includes("postgres"))
-    .toSorted((left, right) => Number(right.nodeId === intent.nodeId) - Number(left.nodeId === intent.nodeId))
-    .map((peer) => peer.address);
+  const members = intent.peers.filter((peer) => peer.shard === shard && peer.services.includes("postgres"));
+  const addresses = ownFirst(intent.nodeId, members).map((peer) => peer.address);
   using client = await PeerClient.open();
   let state = "";
   let last = "no Patroni of the shard answers";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { nodePaths } from "../../domain/config/index.ts";
 import type { ObservedPlace } from "../../domain/node/membership-verbs.ts";
+import { ownFirst } from "../../domain/node/peers.ts";
 import type { NodeIntent } from "../../domain/node/protocol.ts";
 import type { VerbFunction } from "../context.ts";
 import { listDcsMembers } from "../dcs-members.ts";
@@ -41,10 +42,7 @@ async function orNull<T>(question: Promise<T>): Promise<T | null> {
 async function observePatroni(client: PeerClient, intent: NodeIntent): Promise<ObservedPlace["patroni"]> {
   const { shard } = selfOf(intent);
   const peers = intent.peers.filter((peer) => peer.shard === shard && peer.services.includes("postgres"));
-  const ownFirst = peers.toSorted(
-    (left, right) => Number(right.nodeId === intent.nodeId) - Number(left.nodeId === intent.nodeId),
-  );
-  for (const { address } of ownFirst) {
+  for (const { address } of ownFirst(intent.nodeId, peers)) {
     const members = await orNull(observeMembers(client, address));
     if (members !== null) return { members };
   }
