@@ -1,12 +1,15 @@
 import type { Pause } from "@pgherd/layers/domain";
 import { wellSentence, withPauseReminder } from "@pgherd/layers/domain";
+import { CommandError } from "@pgherd/layers/ports";
 import type { Workflow } from "@pgherd/layers/runtime/workflow";
 import { type ClusterScope, readCluster } from "./create-cluster/records.ts";
 import type { ClusterPorts } from "./ports.ts";
 import { runningNodes, runOn, shardsOf } from "./shards.ts";
 
-/** Patroni notices a changed configuration within one loop, ten seconds in the slowest profile. */
-const noticeSeconds = 40;
+/** A leader's key may be waited for; then Patroni notices within one loop, ten seconds in the slowest profile. */
+const noticeSeconds = 60;
+/** What every other member would say, too. */
+const noKey = "leader-without-key";
 
 /** Switches Patroni's maintenance mode in every shard, and says so on the cluster. */
 export async function setMaintenanceMode(scope: ClusterScope, paused: Pause | null): Promise<void> {
@@ -49,6 +52,7 @@ async function switchShard(scope: ClusterScope, shard: number, paused: boolean):
       });
       return;
     } catch (error) {
+      if (error instanceof CommandError && error.code === noKey) throw error;
       failures.push(error);
     }
   }

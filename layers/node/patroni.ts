@@ -37,7 +37,10 @@ function waiting(
 }
 
 /** The shard as the Patroni at `address` sees it. */
-export async function observeMembers(client: PeerClient, address: string): Promise<ObservedMember[]> {
+export async function observeMembers(
+  client: Pick<PeerClient, "get">,
+  address: string,
+): Promise<ObservedMember[]> {
   const answer = await client.get(address, nodePorts.patroni, "/cluster", clusterTimeoutMs);
   return clusterSchema.parse(answer.body).members.map((member) => ({
     nodeId: member.name,

@@ -65,7 +65,7 @@ describe("under load, with synchronous replication", () => {
     await trial.allWrite();
   });
 
-  test("paused, the leader's Patroni killed and not started again: its PostgreSQL goes on", async () => {
+  test("paused, the leader's Patroni killed and not started again: its PostgreSQL goes on, and the pause too as long", async () => {
     const leader = await trial.leader();
     const { pid } = await postmasterAt(leader.address);
     const path = `/v1/clusters/${trial.cluster.id}`;
@@ -73,11 +73,17 @@ describe("under load, with synchronous replication", () => {
     const startAgain = await killForGood(leader.address, "patroni.service");
     try {
       await sleep(longerThanTtlMs);
+      const { id } = await api.begin("POST", `${path}/resume`);
+      expect(await api.operationEnd(id)).toMatchObject({
+        state: "failed",
+        error: { message: expect.stringContaining(`PostgreSQL on ${leader.id} takes writes`) },
+      });
       expect((await postmasterAt(leader.address)).pid).toBe(pid);
     } finally {
       await startAgain();
       await api.carryOut("POST", `${path}/resume`);
     }
+    expect((await postmasterAt(leader.address)).pid).toBe(pid);
     expect((await trial.leader()).id).toBe(leader.id);
   });
 

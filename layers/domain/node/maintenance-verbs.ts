@@ -51,7 +51,10 @@ export const maintenanceVerbs = {
     input: z.strictObject(nodeWithSecrets),
     output: z.strictObject({}),
   },
-  /** Switches Patroni's maintenance mode for the shard and waits until every member that answers has seen it. */
+  /**
+   * Switches Patroni's maintenance mode for the shard and waits until every member that answers has seen it. It does not
+   * end, with `leader-without-key`, while a member takes writes that would not be the leader then.
+   */
   "set-pause": {
     input: z.strictObject({
       ...nodeWithSecrets,

@@ -1,11 +1,14 @@
 import { z } from "zod";
 import { nodePorts } from "../../domain/cluster/node-ports.ts";
+import type { Peer } from "../../domain/node/protocol.ts";
 import type { VerbFunction } from "../context.ts";
 import { Deadline } from "../deadline.ts";
 import { NodeFailure } from "../failure.ts";
 import { readOwnIntent } from "../own-intent.ts";
 import { readPasswords } from "../passwords.ts";
 import { PeerClient } from "../peer-client.ts";
+import { Monitor } from "../role-change/monitor.ts";
+import { withoutKeyFailure, writersWithoutKey } from "../writers.ts";
 
 const loopback = "127.0.0.1";
 /** Patroni writes into etcd before it answers. */
@@ -13,6 +16,9 @@ const writeTimeoutMs = 5_000;
 const readTimeoutMs = 1_000;
 /** Patroni looks at its configuration once in a loop, each second in most profiles. */
 const pollMs = 200;
+/** A Patroni that was just started again finds its PostgreSQL and takes the key within a few loops. */
+const keySeconds = 20;
+const keyPollMs = 1_000;
 const succeeded = 200;
 
 const configSchema = z.object({ pause: z.boolean().optional() });
@@ -29,22 +35,45 @@ async function isPaused(client: PeerClient, address: string): Promise<boolean | 
   }
 }
 
+/** Two leaders would be the price of ending a pause too early. */
+async function awaitKey(
+  client: PeerClient,
+  password: string,
+  ownNodeId: string,
+  members: readonly Peer[],
+): Promise<void> {
+  await using monitor = await Monitor.open(password);
+  let writers: readonly Peer[] = [];
+  await new Deadline(keySeconds * 1000).until(
+    async () => {
+      writers = await writersWithoutKey({ patroni: client, postgres: monitor }, ownNodeId, members);
+      return writers.length === 0 ? true : null;
+    },
+    () => withoutKeyFailure(writers),
+    keyPollMs,
+  );
+}
+
 export const setPause: VerbFunction<"set-pause"> = async (input, context) => {
-  const [intent, { patroni: password }] = await Promise.all([
+  const [intent, passwords] = await Promise.all([
     readOwnIntent(input),
-    readPasswords(context, input, ["patroni"]),
+    readPasswords(context, input, ["patroni", "monitor"]),
   ]);
   using client = await PeerClient.open();
+  const members = intent.peers.filter(
+    (peer) => peer.shard === input.shard && peer.services.includes("postgres"),
+  );
   const before = await client.get(loopback, nodePorts.patroni, "/config", readTimeoutMs);
   const changed = (configSchema.parse(before.body).pause ?? false) !== input.paused;
   if (changed) {
+    if (!input.paused) await awaitKey(client, passwords.monitor, input.nodeId, members);
     const answer = await client.patch(
       loopback,
       nodePorts.patroni,
       "/config",
       writeTimeoutMs,
       { pause: input.paused },
-      { username: "patroni", password },
+      { username: "patroni", password: passwords.patroni },
     );
     if (answer.status !== succeeded) {
       throw new NodeFailure(`Patroni answered ${answer.status} to a change of its configuration`, {
@@ -52,9 +81,6 @@ export const setPause: VerbFunction<"set-pause"> = async (input, context) => {
       });
     }
   }
-  const members = intent.peers.filter(
-    (peer) => peer.shard === input.shard && peer.services.includes("postgres"),
-  );
   await new Deadline(input.deadlineSeconds * 1000).until(
     async () => {
       const states = await Promise.all(members.map((peer) => isPaused(client, peer.address)));
