@@ -21,6 +21,7 @@ export default defineConfig({
         test: {
           name: "api",
           include: ["test/api/**/*.test.ts"],
+          globalSetup: ["test/world/dynamodb-setup.ts"],
           testTimeout: unitTimeoutMs,
           hookTimeout: unitTimeoutMs * 3,
         },
@@ -29,6 +30,7 @@ export default defineConfig({
         test: {
           name: "workflows",
           include: ["test/workflows/**/*.test.ts"],
+          globalSetup: ["test/world/dynamodb-setup.ts"],
           testTimeout: workflowTimeoutMs,
           hookTimeout: workflowTimeoutMs,
         },
@@ -54,7 +56,17 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
+          include: ["test/e2e/*.test.ts"],
+          globalSetup: ["test/e2e/support/setup.ts"],
+          testTimeout: e2eTimeoutMs,
+          hookTimeout: e2eTimeoutMs,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "backups",
+          include: ["test/e2e/backups/*.test.ts"],
           globalSetup: ["test/e2e/support/setup.ts"],
           testTimeout: e2eTimeoutMs,
           hookTimeout: e2eTimeoutMs,

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Api } from "../test/e2e/support/api.ts";
 import { Environment } from "../test/e2e/support/environment.ts";
+import { benchBackup } from "./backup/backup.ts";
 import { benchColdStart } from "./cold-start.ts";
 import { benchCreate } from "./create.ts";
 import { benchFailures } from "./failures/failures.ts";
@@ -21,8 +22,9 @@ const shortBenches: Readonly<Record<string, Bench>> = {
   latency: (_, api) => benchLatency(api),
   memory: benchMemory,
 };
-/** A quarter of an hour each: only when named. */
+/** A quarter of an hour each, and `backup` an hour or more: only when named. */
 const longBenches: Readonly<Record<string, Bench>> = {
+  backup: benchBackup,
   switchover: benchSwitchover,
   operate: benchOperate,
   "failures-fast": benchFailures("fast"),

@@ -1,4 +1,13 @@
 import { createHttpApp, docsPageOf, documentOf, type HttpApp, type Route } from "@pgherd/layers/runtime/http";
+import { listAllBackups } from "./backups/catalogue.ts";
+import { confirmRestore } from "./backups/confirm.ts";
+import { createBackup } from "./backups/create.ts";
+import { deleteBackup } from "./backups/delete.ts";
+import { drillBackup } from "./backups/drill.ts";
+import { getBackup } from "./backups/get.ts";
+import { listBackups } from "./backups/list.ts";
+import { restoreCluster } from "./backups/restore.ts";
+import { rollbackRestore } from "./backups/rollback.ts";
 import { getConnection } from "./clusters/connection.ts";
 import { createCluster } from "./clusters/create.ts";
 import { deleteCluster } from "./clusters/delete.ts";
@@ -20,6 +29,7 @@ import { startCluster } from "./clusters/start.ts";
 import { stopCluster } from "./clusters/stop.ts";
 import { switchoverCluster } from "./clusters/switchover.ts";
 import { getTopology } from "./clusters/topology.ts";
+import { undeleteCluster } from "./clusters/undelete.ts";
 import type { ApiContext } from "./context.ts";
 import { docs } from "./meta/docs.ts";
 import { healthz } from "./meta/healthz.ts";
@@ -27,6 +37,8 @@ import { openapi } from "./meta/openapi.ts";
 import { cancelOperation } from "./operations/cancel.ts";
 import { getOperation } from "./operations/get.ts";
 import { listOperations } from "./operations/list.ts";
+import { createRestorePoint } from "./restore-points/create.ts";
+import { listRestorePoints } from "./restore-points/list.ts";
 
 export function createApi(context: ApiContext): HttpApp {
   const resources = [
@@ -51,6 +63,18 @@ export function createApi(context: ApiContext): HttpApp {
     pauseCluster,
     resumeCluster,
     rotateCluster,
+    createBackup,
+    listBackups,
+    getBackup,
+    deleteBackup,
+    drillBackup,
+    restoreCluster,
+    createRestorePoint,
+    listRestorePoints,
+    listAllBackups,
+    undeleteCluster,
+    rollbackRestore,
+    confirmRestore,
     listOperations,
     getOperation,
     cancelOperation,

@@ -1,5 +1,5 @@
 import type { EnvironmentSettings } from "@pgherd/layers/domain";
-import type { Executions, NodeCommandPort, Store } from "@pgherd/layers/ports";
+import type { Executions, NodeCommandPort, Repositories, Store } from "@pgherd/layers/ports";
 import type { Log, Observer } from "@pgherd/layers/runtime";
 
 /** What the routes work with; index.ts wires it to AWS, tests to what they need. */
@@ -9,5 +9,6 @@ export interface ApiContext {
   readonly executions: Executions;
   readonly observer: Observer;
   readonly commands: Pick<NodeCommandPort, "run">;
+  readonly repositories: Pick<Repositories, "timelines" | "wal" | "probe">;
   readonly log: Log;
 }

@@ -5,6 +5,7 @@ import {
   checkImmutable,
   checkShrinking,
   checkSpec,
+  checkStoreKept,
   convergeRequestSchema,
   type FieldError,
   isForTheRecord,
@@ -18,12 +19,19 @@ import {
 import { type Answer, type Call, z } from "@pgherd/layers/runtime/http";
 import { refusePaused } from "./clusters/stop.ts";
 import type { ApiContext } from "./context.ts";
+import { refuseFrequentSchedules } from "./schedules.ts";
 import type { DryRun } from "./schemas.ts";
 import { checkReady, operationProblems, startOperation } from "./start-operation.ts";
 
 /** What the verbs share that end in a converge: PATCH, scale and replace. */
 
-export const convergeProblems = [...operationProblems, "immutable-field", "storage-cannot-shrink"] as const;
+export const convergeProblems = [
+  ...operationProblems,
+  "immutable-field",
+  "storage-cannot-shrink",
+  "schedule-too-frequent",
+  "store-cannot-change",
+] as const;
 
 type ConvergeCall = Pick<Call, "ifMatch">;
 
@@ -34,7 +42,8 @@ export function checkConvergeable(call: ConvergeCall, cluster: Cluster, verb: st
 
 /**
  * The spec with the patch on it.
- * @throws {Problem} `immutable-field`, `storage-cannot-shrink`, `invalid-request`
+ * @throws {Problem} `immutable-field`, `storage-cannot-shrink`, `store-cannot-change`, `schedule-too-frequent`,
+ * `invalid-request`
  */
 export function changedSpec(
   { settings }: ApiContext,
@@ -49,9 +58,13 @@ export function changedSpec(
   if (!patched.ok) throw notPossible([...immutable, ...patched.errors]);
   const { spec } = patched;
   const shrinking = checkShrinking(cluster.spec, spec);
+  const moving = checkStoreKept(cluster.spec, spec);
   const { errors, warnings } = checkSpec(spec);
-  const all = [...immutable, ...shrinking, ...errors];
-  if (all.length === 0) return { spec, warnings: [...warnings, ...restartWarnings(cluster.spec, spec)] };
+  const all = [...immutable, ...shrinking, ...moving, ...errors];
+  if (all.length === 0) {
+    refuseFrequentSchedules(spec);
+    return { spec, warnings: [...warnings, ...restartWarnings(cluster.spec, spec)] };
+  }
   if (all.length === immutable.length) {
     const fields = immutable.map((error) => error.path.slice(1)).join(", ");
     throw new Problem("immutable-field", `What a cluster was created with stays: ${fields}.`, {
@@ -62,6 +75,13 @@ export function changedSpec(
     throw new Problem("storage-cannot-shrink", "A volume only grows; errors says what to do instead.", {
       errors: all,
     });
+  }
+  if (all.length === moving.length) {
+    throw new Problem(
+      "store-cannot-change",
+      "A cluster keeps the store of its backups; errors says what to do instead.",
+      { errors: all },
+    );
   }
   throw notPossible(all);
 }

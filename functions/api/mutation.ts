@@ -3,6 +3,7 @@ import type { AuditEntry } from "@pgherd/layers/ports";
 import { errorFields, newId } from "@pgherd/layers/runtime";
 import type { Answer, Call } from "@pgherd/layers/runtime/http";
 import type { ApiContext } from "./context.ts";
+import type { DryRun } from "./schemas.ts";
 
 /** Asynchronous invokes answer in tens of milliseconds; nobody waits longer, because a reconciler starts what was lost. */
 const startTimeoutMs = 2_000;
@@ -28,6 +29,31 @@ export function auditEntry(
 ): AuditEntry {
   const { principal, role, sourceAddress } = caller;
   return { id: newId("audit"), ...what, principal, role, sourceAddress, requestId };
+}
+
+/** That the call has started the operation. */
+export const startEntry = (
+  call: Pick<Call, "caller" | "requestId">,
+  { clusterId, createdAt: at, id: operationId, kind: action }: Operation,
+  detail: string,
+): AuditEntry => auditEntry(call, { action, clusterId, operationId, at, detail });
+
+/** 200 with what would happen; nothing is written. */
+export function wouldDo(
+  kind: DryRun["kind"],
+  summary: string,
+  more: Partial<Omit<DryRun, "dryRun" | "kind" | "summary">> = {},
+): Answer {
+  const body: DryRun = {
+    dryRun: true,
+    kind,
+    summary,
+    nodesPerZone: {},
+    interrupts: [],
+    warnings: [],
+    ...more,
+  };
+  return { status: 200, body };
 }
 
 /** 202 with where to watch. */

@@ -1,12 +1,17 @@
 import {
+  backupIdSchema,
+  backupSchema,
   clusterIdSchema,
   clusterSchema,
   clusterSpecSchema,
+  eachTimer,
   nodeIdSchema,
   nodeSchema,
   operationIdSchema,
   operationKindSchema,
   operationSchema,
+  restorePointSchema,
+  restoreWindowSchema,
 } from "@pgherd/layers/domain";
 import { named, z } from "@pgherd/layers/runtime/http";
 
@@ -14,7 +19,45 @@ import { named, z } from "@pgherd/layers/runtime/http";
 
 const spec = named("ClusterSpec", clusterSpecSchema);
 const node = named("Node", nodeSchema);
-const cluster = named("Cluster", clusterSchema.extend({ spec, nodes: z.array(node) }));
+const schedule = z
+  .object({
+    cron: z.string(),
+    since: z.iso.datetime(),
+    next: z
+      .array(z.iso.datetime())
+      .optional()
+      .meta({ description: "The next three times, in the answer of `GET /v1/clusters/{clusterId}`." }),
+  })
+  .nullable();
+const cluster = named(
+  "Cluster",
+  clusterSchema.extend({
+    spec,
+    nodes: z.array(node),
+    drillOf: clusterSchema.shape.drillOf.meta({
+      description:
+        "The backup that this cluster was made to prove: the drill removes it again, and nothing else can be done with it. Null: it is somebody's own.",
+    }),
+    lastDrill: clusterSchema.shape.lastDrill.meta({
+      description: "What came of the last backup of this cluster that was restored to prove it.",
+    }),
+    measuredRecovery: clusterSchema.shape.measuredRecovery.meta({
+      description:
+        "The measured recovery time: how long the last drill that succeeded took from its call to a PostgreSQL with the data that leads (`restoreSeconds`), and how much that was.",
+    }),
+    lastVerification: clusterSchema.shape.lastVerification.meta({
+      description:
+        "What was found when everything that is stored of the cluster was read last (`backup.verify`): how many backups and WAL segments, and what is wrong with them.",
+    }),
+    schedules: z
+      .object(eachTimer(() => schedule))
+      .nullable()
+      .meta({
+        description:
+          "What happens by itself: backups that are taken, and what proves them (`drill`, `verify`). Cron in UTC. Null until the cluster is made.",
+      }),
+  }),
+);
 /** Any JSON: the document's generator does not know the recursive schema that the store checks it with. */
 const jsonObject = z.record(z.string(), z.unknown()).optional();
 const operation = named(
@@ -30,6 +73,8 @@ export const operationAnswer = operation;
 
 export const clusterParams = z.object({ clusterId: clusterIdSchema });
 export const nodeParams = z.object({ clusterId: clusterIdSchema, nodeId: nodeIdSchema });
+export const backupParams = z.object({ clusterId: clusterIdSchema, backupId: backupIdSchema });
+export const restoreParams = z.object({ clusterId: clusterIdSchema, operationId: operationIdSchema });
 export const operationParams = z.object({ operationId: operationIdSchema });
 
 const list = <T extends z.ZodType>(item: T, id: string) =>
@@ -41,6 +86,84 @@ export const operationList = list(operation, "OperationList");
 export const acceptedAnswer = named(
   "Accepted",
   z.object({ cluster, operation, warnings: z.array(z.string()) }),
+);
+
+const backup = named(
+  "Backup",
+  backupSchema.extend({
+    endedAt: backupSchema.shape.endedAt.meta({
+      description:
+        "A restore reaches every moment from here on for which there is WAL; one of a logical backup has what there was when it began.",
+    }),
+    sizeBytes: backupSchema.shape.sizeBytes.meta({ description: "What a restore writes." }),
+    repositoryBytes: backupSchema.shape.repositoryBytes.meta({
+      description: "What it added to the repository, compressed and encrypted.",
+    }),
+    references: backupSchema.shape.references.meta({
+      description: "Labels of the backups without which it cannot be restored.",
+    }),
+    logical: z
+      .union([z.object({ postgresVersion: z.string(), databases: z.array(z.string()) }), z.null()])
+      .meta({ description: "What a logical one holds, once it has succeeded." }),
+    progress: z
+      .union([z.object({ bytesDone: z.int(), bytesTotal: z.int() }), z.null()])
+      .meta({ description: "While it runs." }),
+    error: z.union([z.object({ code: z.string(), message: z.string() }), z.null()]),
+    lastDrill: backupSchema.shape.lastDrill.meta({
+      description:
+        "What came of restoring it, the last time: how long that took (`restoreSeconds`), and what was found in the data (`checks`).",
+    }),
+  }),
+);
+export const backupAnswer = backup;
+export const backupList = named(
+  "BackupList",
+  z.object({
+    items: z.array(backup),
+    nextCursor: z.string().nullable(),
+    restoreWindow: z
+      .union([restoreWindowSchema, z.null()])
+      .meta({ description: "Null as long as there is no backup." }),
+    keptUntil: z
+      .union([z.iso.datetime(), z.null()])
+      .meta({ description: "Until when they are kept. Null while their cluster is there." }),
+  }),
+);
+export const backupCatalogue = named(
+  "BackupCatalogue",
+  z.object({
+    items: z.array(
+      z.object({
+        ...backup.shape,
+        clusterName: z.string().nullable().meta({ description: "Null where nobody knows it any more." }),
+        keptUntil: z
+          .union([z.iso.datetime(), z.null()])
+          .meta({ description: "Until when it is kept. Null while its cluster is there." }),
+      }),
+    ),
+    nextCursor: z.string().nullable(),
+  }),
+);
+const restorePoint = named(
+  "RestorePoint",
+  restorePointSchema.extend({
+    state: restorePointSchema.shape.state.meta({
+      description:
+        "`uncertain`: PostgreSQL was told, and nobody knows whether it made it. Only what has `succeeded` can be restored to.",
+    }),
+    at: z
+      .union([z.iso.datetime(), z.null()])
+      .meta({ description: "When PostgreSQL made it, by its own clock." }),
+  }),
+);
+export const restorePointList = list(restorePoint, "RestorePointList");
+export const restorePointAcceptedAnswer = named(
+  "RestorePointAccepted",
+  z.object({ restorePoint, operation, warnings: z.array(z.string()) }),
+);
+export const backupAcceptedAnswer = named(
+  "BackupAccepted",
+  z.object({ backup, operation, warnings: z.array(z.string()) }),
 );
 
 export const cancelAnswer = named("CancelAccepted", z.object({ operation }));

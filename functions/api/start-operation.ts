@@ -9,7 +9,7 @@ import {
 } from "@pgherd/layers/domain";
 import { type Answer, type Call, checkIfMatch, entityTag } from "@pgherd/layers/runtime/http";
 import type { ApiContext } from "./context.ts";
-import { accepted, auditEntry, countPerZone, newOperation, startExecution } from "./mutation.ts";
+import { accepted, countPerZone, newOperation, startEntry, startExecution, wouldDo } from "./mutation.ts";
 import { acceptedAnswer, type DryRun, dryRunAnswer } from "./schemas.ts";
 
 /** What a call wants done with a cluster that is there. */
@@ -65,12 +65,16 @@ export function checkReady(
       `Cluster ${cluster.id} runs operation ${cluster.activeOperationId}. Wait until it has ended, or cancel it.`,
     );
   }
-  if (!statuses.includes(cluster.status)) {
-    throw new Problem(
-      "wrong-status",
-      `A cluster can ${verb} while it is ${listed(statuses)}; cluster ${cluster.id} is ${cluster.status}. ${cluster.statusReason}`,
-    );
-  }
+  checkStatus(cluster, verb, statuses);
+}
+
+/** @throws {Problem} `wrong-status` */
+export function checkStatus(cluster: Cluster, verb: string, statuses: readonly ClusterStatus[]): void {
+  if (statuses.includes(cluster.status)) return;
+  throw new Problem(
+    "wrong-status",
+    `A cluster can ${verb} while it is ${listed(statuses)}; cluster ${cluster.id} is ${cluster.status}. ${cluster.statusReason}`,
+  );
 }
 
 /** "available", "available or degraded", "available, degraded or failed" */
@@ -86,7 +90,7 @@ export async function startOperation(
   cluster: Cluster,
   undertaking: Undertaking,
 ): Promise<Answer> {
-  if (call.query.dryRun) return { status: 200, body: dryRunOf(cluster, undertaking) };
+  if (call.query.dryRun) return dryRunOf(cluster, undertaking);
   const { kind, request, spec, status } = undertaking;
   const operation: Operation = {
     ...newOperation(kind, cluster.id, call.caller.principal),
@@ -94,13 +98,7 @@ export async function startOperation(
   };
   const { createdAt: at } = operation;
   const statusReason = `Operation ${operation.id} (${kind}) is at work.`;
-  const audit = auditEntry(call, {
-    action: kind,
-    clusterId: cluster.id,
-    operationId: operation.id,
-    at,
-    detail: undertaking.summary,
-  });
+  const audit = startEntry(call, operation, undertaking.summary);
   const after: Cluster = {
     ...cluster,
     ...(spec === undefined ? {} : { spec, generation: cluster.generation + 1 }),
@@ -131,14 +129,11 @@ function nodesAfter(cluster: Cluster, changed: readonly ClusterNode[]): ClusterN
   return [...byId.values()];
 }
 
-function dryRunOf(cluster: Cluster, undertaking: Undertaking): DryRun {
-  return {
-    dryRun: true,
-    kind: undertaking.kind,
-    summary: undertaking.summary,
+function dryRunOf(cluster: Cluster, undertaking: Undertaking): Answer {
+  return wouldDo(undertaking.kind, undertaking.summary, {
     nodesPerZone: countPerZone(undertaking.nodes ?? cluster.nodes),
     interrupts: [...undertaking.interrupts],
     warnings: [...(undertaking.warnings ?? [])],
     ...undertaking.preview,
-  };
+  });
 }

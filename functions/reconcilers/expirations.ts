@@ -11,7 +11,7 @@ const world = {
   log,
 };
 
-/** Every minute: pauses whose time is over, and logins that another took the turn of. */
+/** Every minute: pauses whose time is over, logins that another took the turn of, what a restore keeps. */
 export const handler = async (): Promise<void> => {
   await endWhatIsOver(world);
 };

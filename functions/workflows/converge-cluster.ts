@@ -1,9 +1,10 @@
-import { type Change, convergeRequestSchema, planNext } from "@pgherd/layers/domain";
+import { type Change, convergeRequestSchema, isInForce, planNext, timersOf } from "@pgherd/layers/domain";
 import { type Loop, loopHandler } from "@pgherd/layers/runtime/workflow";
 import { carryOut, nameOf } from "./converge-cluster/carry-out.ts";
 import { changeRefused, checkNothingRefused } from "./converge-cluster/contents.ts";
 import { type ConvergeDeadlines, convergeDeadlines } from "./converge-cluster/deadlines.ts";
 import { observeCluster } from "./converge-cluster/observe.ts";
+import { type ClusterScope, readCluster } from "./create-cluster/records.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 
 /** Tries of a change that fails for a reason which passes. */
@@ -21,10 +22,13 @@ export function convergeClusterLoop(deadlines: ConvergeDeadlines = convergeDeadl
     roundsMax,
     next: async (scope, round) => {
       const request = convergeRequestSchema.parse(scope.request);
+      if (round === 1 && !(await hasSchedulesOfSpec(scope))) return { kind: "apply-schedules" };
       if (request.isRecordOnly) return null;
       const { cluster, observed } = await observeCluster(scope, round);
       const plan = planNext({ spec: cluster.spec, request }, observed);
       if (plan === null) {
+        // A change that was refused took the spec back.
+        if (!isInForce(timersOf(cluster.spec.backup), cluster.schedules)) return { kind: "apply-schedules" };
         await checkNothingRefused(scope);
         return null;
       }
@@ -37,6 +41,12 @@ export function convergeClusterLoop(deadlines: ConvergeDeadlines = convergeDeadl
     takenBack: [changeRefused],
     statusAt,
   };
+}
+
+async function hasSchedulesOfSpec(scope: ClusterScope): Promise<boolean> {
+  const { id, schedules, spec } = await readCluster(scope);
+  const wanted = timersOf(spec.backup);
+  return isInForce(wanted, schedules) && (await scope.ports.schedules.isCurrent(id, wanted));
 }
 
 const statusAt: ConvergeLoop["statusAt"] = (ending) => {

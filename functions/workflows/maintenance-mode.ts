@@ -1,10 +1,9 @@
-import type { Pause } from "@pgherd/layers/domain";
-import { wellSentence, withPauseReminder } from "@pgherd/layers/domain";
+import { type Pause, shardsOf, wellSentence, withPauseReminder } from "@pgherd/layers/domain";
 import { CommandError } from "@pgherd/layers/ports";
 import type { Workflow } from "@pgherd/layers/runtime/workflow";
 import { type ClusterScope, readCluster } from "./create-cluster/records.ts";
 import type { ClusterPorts } from "./ports.ts";
-import { runningNodes, runOn, shardsOf } from "./shards.ts";
+import { runningNodes, runOn } from "./shards.ts";
 
 /** A leader's key may be waited for; then Patroni notices within one loop, ten seconds in the slowest profile. */
 const noticeSeconds = 60;
@@ -34,7 +33,7 @@ export const statusAtEnd: Workflow<ClusterPorts>["statusAt"] = (ending) =>
   ending.state === "succeeded" ? null : { status: "degraded", statusReason: ending.message };
 
 /** Any member can tell Patroni. */
-async function switchShard(scope: ClusterScope, shard: number, paused: boolean): Promise<void> {
+export async function switchShard(scope: ClusterScope, shard: number, paused: boolean): Promise<void> {
   const { nodes } = await readCluster(scope);
   const members = runningNodes(nodes).filter(
     (node) => node.shard === shard && node.services.includes("postgres"),

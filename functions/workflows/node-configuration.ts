@@ -2,12 +2,13 @@ import {
   authorityKeyParameter,
   type Cluster,
   type ClusterNode,
+  cipherPassParameter,
   nodeSpec,
   validLogins,
 } from "@pgherd/layers/domain";
-import type { Peer } from "@pgherd/layers/domain/node";
+import { type NodeRestore, type Peer, repositoryOf } from "@pgherd/layers/domain/node";
 import { type Configuration, revisionOf } from "@pgherd/layers/runtime";
-import { signNodeCertificate } from "@pgherd/layers/runtime/secrets";
+import { newPassword, signNodeCertificate } from "@pgherd/layers/runtime/secrets";
 import { type ClusterScope, known, readNode } from "./create-cluster/records.ts";
 import { runOn } from "./shards.ts";
 
@@ -17,6 +18,8 @@ export interface ConfigurationOrder {
   readonly instanceType: string;
   /** What an etcd does that starts here for the first time. */
   readonly dcsState: "new" | "existing";
+  /** Where the data comes from that a first member begins with; left out: from nowhere. */
+  readonly restore?: NodeRestore | null;
   /** One word, unique in the operation. */
   readonly step: string;
   readonly prepareSeconds: number;
@@ -39,7 +42,21 @@ export function configurationOf(
     spec: nodeSpec(cluster.spec, instanceType),
     peers: cluster.nodes.flatMap(peerOf),
     logins: validLogins(cluster),
+    backups: repositoryOfNode(scope, cluster, nodeId),
   };
+}
+
+/** The repository of the node's shard, where the node has a part of it. */
+function repositoryOfNode(
+  { ports }: Pick<ClusterScope, "ports">,
+  cluster: Cluster,
+  nodeId: string,
+): Configuration["backups"] {
+  const node = cluster.nodes.find((one) => one.id === nodeId);
+  // What a drill writes is nobody's to restore.
+  if (cluster.drillOf !== null) return null;
+  if (node === undefined || !node.services.includes("postgres")) return null;
+  return repositoryOf(ports, { clusterId: cluster.id, store: cluster.spec.backup.store }, node.shard);
 }
 
 function peerOf({ id: nodeId, address, services, shard, zone }: ClusterNode): Peer[] {
@@ -69,6 +86,7 @@ export async function configureWith(
   const certificate = known(await store.getAuthorityCertificate(cluster.id), "CA certificate", node.id);
   const privateKey = await secrets.read(authorityKeyParameter(settings.environment, cluster.id));
   const configuration = configurationOf(scope, cluster, node.id, order.instanceType);
+  if (configuration.backups !== null) await ensureCipherPass(scope);
   const nodeCertificate = await signNodeCertificate(
     { certificate, privateKey },
     certificateRequest,
@@ -81,6 +99,14 @@ export async function configureWith(
     nodeCertificate,
     revision: revisionOf(configuration),
     dcsState: order.dcsState,
+    restore: order.restore ?? null,
   });
   return changed;
+}
+
+/** Made once, with the cluster; clusters of before there were backups get theirs with their next configuration. */
+export async function ensureCipherPass({ clusterId, ports }: ClusterScope): Promise<void> {
+  const parameter = cipherPassParameter(ports.settings.environment, clusterId);
+  if ((await ports.secrets.find(parameter)) !== null) return;
+  await ports.secrets.ensure(parameter, clusterId, async () => newPassword());
 }

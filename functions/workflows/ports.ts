@@ -1,9 +1,10 @@
 import { SsmNodeCommands } from "@pgherd/layers/aws/commands";
 import { Ec2Compute } from "@pgherd/layers/aws/compute";
+import { SchedulerBackupSchedules } from "@pgherd/layers/aws/scheduler";
 import { ParameterStoreSecrets } from "@pgherd/layers/aws/secrets";
 import { DynamoStore } from "@pgherd/layers/aws/store";
 import type { EnvironmentSettings } from "@pgherd/layers/domain";
-import type { Compute, NodeCommandPort, Secrets, Store } from "@pgherd/layers/ports";
+import type { BackupSchedules, Compute, NodeCommandPort, Secrets, Store } from "@pgherd/layers/ports";
 import { readFunctionEnvironment } from "@pgherd/layers/runtime";
 
 /** What the workflows of clusters work with. */
@@ -14,6 +15,7 @@ export interface ClusterPorts {
   readonly compute: Compute;
   readonly commands: NodeCommandPort;
   readonly secrets: Secrets;
+  readonly schedules: BackupSchedules;
 }
 
 export function openPorts(): ClusterPorts {
@@ -25,5 +27,6 @@ export function openPorts(): ClusterPorts {
     compute: new Ec2Compute(settings),
     commands: new SsmNodeCommands(settings),
     secrets: new ParameterStoreSecrets(settings),
+    schedules: new SchedulerBackupSchedules(settings),
   };
 }

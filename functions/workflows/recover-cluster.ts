@@ -48,9 +48,9 @@ export function recoverClusterLoop(
       change.kind === "converge"
         ? converge.carryOut(plain(scope), change.change, step)
         : carryOutOwn(scope, change, deadlines),
-    statusAt: (ending) =>
+    statusAt: (ending, request) =>
       ending.state === "succeeded"
-        ? converge.statusAt(ending)
+        ? converge.statusAt(ending, request)
         : { status: "degraded", statusReason: `The recovery did not come to its end. ${ending.message}` },
   };
 }

@@ -1,4 +1,16 @@
-import { authorityPath, parameterPath, passwordPath } from "@pgherd/layers/domain";
+import {
+  authorityPath,
+  backupPath,
+  type Cluster,
+  type DeletedCluster,
+  deletedCluster,
+  deleteRequestSchema,
+  deleteResultSchema,
+  parameterPath,
+  passwordPath,
+} from "@pgherd/layers/domain";
+import type { AuditEntry } from "@pgherd/layers/ports";
+import { newId } from "@pgherd/layers/runtime";
 import type { NodeUndo, Scope, Undo } from "@pgherd/layers/runtime/workflow";
 import type { ClusterPorts } from "./ports.ts";
 
@@ -36,9 +48,71 @@ export const authority: Undo<ClusterPorts> = async ({ ports, clusterId }) => {
   await ports.store.removeAuthorityCertificate(clusterId);
 };
 
-export const parameters = async ({ ports, clusterId }: Scope<ClusterPorts>): Promise<void> =>
-  ports.secrets.removeAll(parameterPath(ports.settings.environment, clusterId));
+export const cipherPass: Undo<ClusterPorts> = ({ ports, clusterId }) =>
+  ports.secrets.removeAll(backupPath(ports.settings.environment, clusterId));
 
-/** Name, nodes, certificate and the cluster itself; the audit trail and the operations stay. */
-export const cluster = async ({ ports, clusterId }: Scope<ClusterPorts>): Promise<void> =>
-  ports.store.removeCluster(clusterId);
+export const schedules = ({ ports, clusterId }: Scope<ClusterPorts>): Promise<void> =>
+  ports.schedules.remove(clusterId);
+
+/** Without the pass nobody could read a backup any more: it stays as long as there is one. */
+export const parameters = async (scope: Scope<ClusterPorts>): Promise<void> => {
+  const { ports, clusterId } = scope;
+  const { environment } = ports.settings;
+  if (!(await ports.store.hasBackups(clusterId))) {
+    return ports.secrets.removeAll(parameterPath(environment, clusterId));
+  }
+  await ports.secrets.removeAll(passwordPath(environment, clusterId));
+  await ports.secrets.removeAll(authorityPath(environment, clusterId));
+};
+
+/** Name, nodes, certificate and the cluster itself; the audit trail, the operations and the backups stay. */
+export const cluster = async (scope: Scope<ClusterPorts>): Promise<string | undefined> => {
+  const { clusterId, operationId, ports } = scope;
+  const present = await ports.store.getCluster(clusterId);
+  if (present === null) {
+    await ports.store.removeCluster(clusterId);
+    return undefined;
+  }
+  const deleted = await whatIsKept(scope, present);
+  const event = deleted.hasBackups ? keptEvent(deleted, operationId) : null;
+  await ports.store.removeCluster(clusterId, { deleted, event });
+  return event?.detail;
+};
+
+async function whatIsKept(
+  { clusterId, operationId, ports, request }: Scope<ClusterPorts>,
+  present: Cluster,
+): Promise<DeletedCluster> {
+  const { store } = ports;
+  const [backups, health, before, operation] = await Promise.all([
+    store.allBackups(clusterId),
+    store.readHealth(clusterId),
+    store.getDeletedCluster(clusterId),
+    store.getOperation(operationId),
+  ]);
+  const { archiveEnd } = deleteResultSchema.parse(operation?.result ?? {});
+  return deletedCluster(present, {
+    deletedAt: new Date().toISOString(),
+    backups,
+    archivedUntil: health.archivedUntil,
+    archiveEnd,
+    before,
+    isUnborn: deleteRequestSchema.parse(request).before?.status === "failed",
+  });
+}
+
+const keptEvent = (
+  { deletedAt: at, id, keptUntil, name }: DeletedCluster,
+  operationId: string,
+): AuditEntry => ({
+  id: newId("audit"),
+  clusterId: id,
+  at,
+  action: "backups-kept",
+  principal: "pgherd",
+  role: "system",
+  sourceAddress: "",
+  requestId: "",
+  operationId,
+  detail: `Backups, WAL and spec of cluster "${name}" are kept until ${keptUntil}.`,
+});

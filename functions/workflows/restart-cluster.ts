@@ -5,6 +5,7 @@ import {
   type RollingPlan,
   restartRequestSchema,
   rollingMember,
+  shardsOf,
 } from "@pgherd/layers/domain";
 import { CommandError } from "@pgherd/layers/ports";
 import { z } from "@pgherd/layers/runtime/http";
@@ -12,7 +13,7 @@ import { type Loop, loopHandler } from "@pgherd/layers/runtime/workflow";
 import { type ClusterScope, readCluster, readNode } from "./create-cluster/records.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 import { moveLeader, patienceSecondsDefault } from "./role-change.ts";
-import { observeShard, runOn, shardsOf } from "./shards.ts";
+import { observeShard, runOn } from "./shards.ts";
 
 /** A change that failed for a reason that passes; everything else stops the roll. */
 const attemptsMax = 3;

@@ -54,6 +54,23 @@ class NoAnswerError extends Error {
   readonly code = "cluster-unreachable";
 }
 
+/** What the nodes say, or that they say nothing: it is about them and not about us. */
+export const isOfNodes = (error: unknown): error is Error =>
+  error instanceof CommandError || error instanceof NoLeaderError || error instanceof NoAnswerError;
+
+/** A leader that changes, or a repository that is away for a moment, is no reason to fail. */
+export async function patiently<T>(forMs: number, everyMs: number, work: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + forMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isOfNodes(error) || Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    }
+  }
+}
+
 export class NoLeaderError extends Error {
   readonly code = "no-leader";
 }
@@ -78,9 +95,4 @@ export async function requireLeader(scope: ClusterScope, shard: number): Promise
   const leader = await findLeader(scope, shard);
   if (leader === null) throw new NoLeaderError(`shard ${shard} has no leader`);
   return leader;
-}
-
-export function shardsOf(nodes: readonly ClusterNode[]): number[] {
-  const shards = nodes.filter((node) => node.services.includes("postgres")).map((node) => node.shard);
-  return [...new Set(shards)].toSorted((left, right) => left - right);
 }

@@ -1,5 +1,6 @@
 import { eachNode, step, type Workflow, workflowHandler } from "@pgherd/layers/runtime/workflow";
 import { type CreateDeadlines, createDeadlines } from "./create-cluster/deadlines.ts";
+import * as schedules from "./create-cluster/schedules.ts";
 import * as software from "./create-cluster/software.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 import * as machines from "./start-cluster/machines.ts";
@@ -21,6 +22,7 @@ export function startClusterWorkflow(deadlines: CreateDeadlines = createDeadline
       eachNode("agents", (scope, node) => software.agent(scope, node, deadlines)),
       eachNode("configure", (scope, node) => software.configure(scope, node, deadlines, "existing")),
       step("members", (scope) => software.members(scope, deadlines)),
+      step("schedules", schedules.beginAnew),
     ],
     statusAt: (ending) =>
       ending.state === "succeeded"

@@ -60,6 +60,8 @@ const settings: EnvironmentSettings = {
   orphanGraceSeconds: 3600,
   nodeProgram: { bucket: "measure", key: "measure.mjs", sha256: "0".repeat(64) },
   nodeDocument: "measure",
+  backups: { bucket: "measure" },
+  schedules: { group: "pgherd-local-clusters", targetArn: "target", roleArn: "role" },
   keyId: "measure",
   workflows: {},
   principals: {},

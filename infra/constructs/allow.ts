@@ -48,6 +48,9 @@ function show(value: unknown): string {
   if (isRecord(value) && typeof value["Ref"] === "string") {
     return `<${value["Ref"]}>`;
   }
+  if (isRecord(value) && typeof value["Fn::ImportValue"] === "string") {
+    return value["Fn::ImportValue"];
+  }
   if (isRecord(value) && Array.isArray(value["Fn::Join"]) && Array.isArray(value["Fn::Join"][1])) {
     return value["Fn::Join"][1].map(show).join(String(value["Fn::Join"][0]));
   }

@@ -2,7 +2,7 @@ import type { IGrantable } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 import { allow } from "./allow.ts";
 import type { EnvironmentKey } from "./environment-key.ts";
-import { clusterParametersArn, clusterPathsArn, environmentPathArn } from "./names.ts";
+import { clusterParametersArn, clusterPathsArn, environmentPathArn, storeParametersArn } from "./names.ts";
 
 const wildcard = "Clusters are made at run time; the path holds this environment's and no others.";
 
@@ -31,6 +31,16 @@ export class ClusterSecrets extends Construct {
     });
     this.#key.grantEncryptParameters(grantee);
     this.#key.grantDecryptParameters(grantee, "*");
+  }
+
+  /** Keys of stores of others that hold backups: people make them, and nothing here changes one. */
+  grantReadStoreKeys(grantee: IGrantable): void {
+    allow(grantee, {
+      actions: ["ssm:GetParameter"],
+      resources: [storeParametersArn(this, this.#environment)],
+      wildcard: "People name them at run time; the path holds keys of stores for backups and nothing else.",
+    });
+    this.#key.grantDecryptStoreKeys(grantee);
   }
 
   /** Finds those of all clusters, without being able to decrypt one. */

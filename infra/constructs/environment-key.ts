@@ -3,10 +3,10 @@ import type { IGrantable } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
 import { allow } from "./allow.ts";
-import { clusterParametersArn } from "./names.ts";
+import { clusterParametersArn, storeParametersArn } from "./names.ts";
 
 /**
- * The environment's own key for secrets and volumes. AWS's own key for parameters would let every principal of the
+ * The environment's own key for secrets, volumes and backups. AWS's own key for parameters would let every principal of the
  * account decrypt.
  */
 export class EnvironmentKey extends Construct {
@@ -22,7 +22,7 @@ export class EnvironmentKey extends Construct {
     this.#environment = props.environment;
     const key = new Key(this, "Key", {
       alias: `alias/pgherd-${props.environment}`,
-      description: `Secrets and volumes of the clusters in pgherd's environment ${props.environment}`,
+      description: `Secrets, volumes and backups of the clusters in pgherd's environment ${props.environment}`,
       enableKeyRotation: true,
       removalPolicy: props.keepData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
@@ -31,21 +31,39 @@ export class EnvironmentKey extends Construct {
 
   /** Through Parameter Store alone, and only what lies below `/pgherd/<environment>/<clusterId>/<below>`. */
   grantDecryptParameters(grantee: IGrantable, below: string): void {
-    this.#grantForParameters(grantee, ["kms:Decrypt"], below);
+    this.#grantForParameters(grantee, ["kms:Decrypt"], clusterParametersArn(this, this.#environment, below));
   }
 
   grantEncryptParameters(grantee: IGrantable): void {
-    this.#grantForParameters(grantee, ["kms:Encrypt"], "*");
+    this.#grantForParameters(grantee, ["kms:Encrypt"], clusterParametersArn(this, this.#environment));
   }
 
-  #grantForParameters(grantee: IGrantable, actions: string[], below: string): void {
-    const parameters = clusterParametersArn(this, this.#environment, below);
+  /** Keys of stores of others. */
+  grantDecryptStoreKeys(grantee: IGrantable): void {
+    this.#grantForParameters(grantee, ["kms:Decrypt"], storeParametersArn(this, this.#environment));
+  }
+
+  #grantForParameters(grantee: IGrantable, actions: string[], parameters: string): void {
     allow(grantee, {
       actions,
       resources: [this.keyArn],
       conditions: {
         StringEquals: { "kms:ViaService": `ssm.${Stack.of(this).region}.amazonaws.com` },
         StringLike: { "kms:EncryptionContext:PARAMETER_ARN": parameters },
+      },
+    });
+  }
+
+  /** Through S3 alone, and for one bucket's objects, which share data keys of their bucket. */
+  grantEncryptObjects(grantee: IGrantable, bucketArn: string): void {
+    allow(grantee, {
+      actions: ["kms:GenerateDataKey", "kms:Decrypt"],
+      resources: [this.keyArn],
+      conditions: {
+        StringEquals: {
+          "kms:ViaService": `s3.${Stack.of(this).region}.amazonaws.com`,
+          "kms:EncryptionContext:aws:s3:arn": bucketArn,
+        },
       },
     });
   }

@@ -57,7 +57,7 @@ export class EnvironmentNetwork extends Construct {
     acknowledgeWildcard(flowLog, logGroup.logGroupArn, "EC2 names the streams of this one log group.");
   }
 
-  /** What a node calls: its agent's commands, its secrets and their key, its node program. No way to anywhere else. */
+  /** What a node calls: its agent's commands, its secrets and their key, its node program and backups. No way to anywhere else. */
   #addEndpoints(vpc: Vpc, cidr: string): void {
     const securityGroup = new SecurityGroup(this, "EndpointSecurityGroup", {
       // CDK's classes and interfaces disagree under exactOptionalPropertyTypes.

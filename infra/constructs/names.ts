@@ -1,5 +1,6 @@
-import { Stack } from "aws-cdk-lib";
+import { ArnFormat, Stack } from "aws-cdk-lib";
 import type { Construct } from "constructs";
+import { storeKeysPath } from "../../layers/domain/backup/store.ts";
 import { tagNames } from "../../layers/domain/cluster/names.ts";
 
 /** Names carry the environment, so that two environments fit in one account and region. */
@@ -18,6 +19,15 @@ export function clusterParametersArn(scope: Construct, environment: string, belo
     service: "ssm",
     resource: "parameter",
     resourceName: `pgherd/${environment}/clu_*/${below}`,
+  });
+}
+
+/** Keys of stores of others that hold backups: `/pgherd/<environment>/stores/…`, made by people. */
+export function storeParametersArn(scope: Construct, environment: string): string {
+  return Stack.of(scope).formatArn({
+    service: "ssm",
+    resource: "parameter",
+    resourceName: `${storeKeysPath(environment).slice(1)}/*`,
   });
 }
 
@@ -53,6 +63,16 @@ export function clusterRequest(environment: string): Record<string, Record<strin
     StringEquals: { [`aws:RequestTag/${tagNames.environment}`]: environment },
     StringLike: { [`aws:RequestTag/${tagNames.cluster}`]: "clu_*" },
   };
+}
+
+/** A function of the control plane, known by its name alone. */
+export function functionArn(scope: Construct, environment: string, name: string): string {
+  return Stack.of(scope).formatArn({
+    service: "lambda",
+    resource: "function",
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    resourceName: resourceName(environment, name),
+  });
 }
 
 export function ec2Arn(scope: Construct, resource: string, resourceName = "*"): string {

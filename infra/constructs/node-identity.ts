@@ -1,8 +1,9 @@
 import { type IGrantable, InstanceProfile, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 import { allow } from "./allow.ts";
+import type { BackupStore } from "./backup-store.ts";
 import type { EnvironmentKey } from "./environment-key.ts";
-import { clusterParametersArn, ec2Arn } from "./names.ts";
+import { clusterParametersArn, ec2Arn, storeParametersArn } from "./names.ts";
 
 /** Where nodes find their program: below this prefix of the bucket that CDK keeps assets in. */
 export interface ProgramStore {
@@ -14,9 +15,10 @@ interface NodeIdentityProps {
   readonly environment: string;
   readonly key: EnvironmentKey;
   readonly programs: ProgramStore;
+  readonly backups: BackupStore;
 }
 
-/** Who a node is to AWS: it takes commands, reads its users' passwords and its program, and nothing else. */
+/** Who a node is to AWS: it takes commands, reads its secrets and its program, keeps backups, and nothing else. */
 export class NodeIdentity extends Construct {
   readonly instanceProfileArn: string;
   readonly #role: Role;
@@ -29,8 +31,9 @@ export class NodeIdentity extends Construct {
       description: `Nodes of pgherd's environment ${props.environment}`,
     });
     this.#allowAgent();
-    this.#allowPasswords(props);
+    this.#allowSecrets(props);
     this.#allowProgram(props.programs);
+    props.backups.grantKeepBackups(this.#role);
     const profile = new InstanceProfile(this, "Profile", {
       path: `/pgherd/${props.environment}/`,
       role: this.#role,
@@ -73,13 +76,22 @@ export class NodeIdentity extends Construct {
     });
   }
 
-  #allowPasswords({ environment, key }: NodeIdentityProps): void {
+  #allowSecrets({ environment, key }: NodeIdentityProps): void {
+    for (const below of ["users/*", "backup/*"]) {
+      allow(this.#role, {
+        actions: ["ssm:GetParameter", "ssm:GetParameters"],
+        resources: [clusterParametersArn(this, environment, below)],
+        wildcard:
+          "Clusters are made at run time; the paths hold passwords and the backups' pass, and no CA key.",
+      });
+      key.grantDecryptParameters(this.#role, below);
+    }
     allow(this.#role, {
-      actions: ["ssm:GetParameter", "ssm:GetParameters"],
-      resources: [clusterParametersArn(this, environment, "users/*")],
-      wildcard: "Clusters are made at run time; the path holds passwords of users and no CA key.",
+      actions: ["ssm:GetParameters"],
+      resources: [storeParametersArn(this, environment)],
+      wildcard: "People name them at run time; the path holds keys of stores for backups and nothing else.",
     });
-    key.grantDecryptParameters(this.#role, "users/*");
+    key.grantDecryptStoreKeys(this.#role);
   }
 
   #allowProgram(programs: ProgramStore): void {

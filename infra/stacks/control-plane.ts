@@ -8,6 +8,7 @@ import { type OperationKind, operationKindSchema } from "../../layers/domain/ope
 import type { BuildOutput } from "../build/build.ts";
 import type { FunctionSource } from "../build/tree.ts";
 import type { EnvironmentConfig } from "../config/schema.ts";
+import { scheduleTarget } from "../constructs/cluster-schedules.ts";
 import { ClusterSecrets } from "../constructs/cluster-secrets.ts";
 import { ControlPlaneFunction, type FunctionEnvironment } from "../constructs/control-plane-function.ts";
 import { DurableWorkflow } from "../constructs/durable-workflow.ts";
@@ -32,13 +33,25 @@ const apiTimeout = Duration.seconds(29);
 /** About half a processor: start and answers in tens of milliseconds. */
 const apiMemoryMiB = 1024;
 
+/** A few calls of DynamoDB and one of Lambda. */
+const scheduleTargetTimeout = Duration.seconds(30);
+const scheduleTargetMemoryMiB = 512;
+
 /** Reconcilers that start operations; the others do not learn of any. */
 const startingReconcilers: readonly string[] = [
   "stuck-operations",
   "expirations",
   "self-healing",
   "certificates",
+  "scheduled-backups",
 ];
+
+/** What the clusters' schedules start. */
+const scheduled: readonly OperationKind[] = ["backup-cluster", "drill-backup", "verify-backups"];
+
+/** The operation that another one begins and waits for: a delete takes a final backup. */
+const starts = ({ name }: FunctionSource): OperationKind | null =>
+  name === "delete-cluster" ? "backup-cluster" : null;
 
 /** What runs: it can be thrown away and deployed again while clusters keep serving. */
 export class ControlPlaneStack extends EnvironmentStack {
@@ -48,7 +61,7 @@ export class ControlPlaneStack extends EnvironmentStack {
   readonly #secrets: ClusterSecrets;
 
   constructor(scope: Construct, ground: Ground, props: StackProps) {
-    const { config, build, data, nodes } = ground;
+    const { config, data, nodes } = ground;
     super(scope, "ControlPlane", config, {
       ...props,
       description: "pgherd: API, workflows, reconcilers. Holds no data",
@@ -85,11 +98,7 @@ export class ControlPlaneStack extends EnvironmentStack {
     };
     this.#addApi(starting, workflows);
     this.#addReconcilers({ environment, starting }, workflows);
-    if (build.functions.some((source) => source.kind === "schedule")) {
-      throw new Error(
-        "functions/schedules has a function, and nothing in infra/stacks/control-plane.ts starts it",
-      );
-    }
+    this.#addScheduleTarget(starting, workflows);
   }
 
   #functionEnvironment(launchTemplateId: string): FunctionEnvironment {
@@ -119,6 +128,8 @@ export class ControlPlaneStack extends EnvironmentStack {
         sha256: build.nodeProgramSha256,
       },
       nodeDocument: this.#document.name,
+      backups: { bucket: data.backups.bucketName },
+      schedules: data.schedules.settings,
       keyId: data.key.keyArn,
       workflows: {},
       principals: config.access.kind === "iam" ? config.access.principals : {},
@@ -128,11 +139,20 @@ export class ControlPlaneStack extends EnvironmentStack {
 
   #addWorkflows(environment: FunctionEnvironment): ReadonlyMap<OperationKind, DurableWorkflow> {
     const workflows = new Map<OperationKind, DurableWorkflow>();
-    for (const source of environment.build.functions.filter(({ kind }) => kind === "workflow")) {
+    const sources = environment.build.functions.filter(({ kind }) => kind === "workflow");
+    const order = [...sources].sort(
+      (left, right) => Number(starts(left) !== null) - Number(starts(right) !== null),
+    );
+    for (const source of order) {
       const kind = operationKindSchema.parse(source.name);
-      const workflow = new DurableWorkflow(this, constructId(source), { environment, source });
+      const begun = starts(source);
+      const other = begun === null ? undefined : workflows.get(begun);
+      const own = begun === null || other === undefined ? {} : { [begun]: other.aliasArn };
+      const knowing = { ...environment, settings: { ...environment.settings, workflows: own } };
+      const workflow = new DurableWorkflow(this, constructId(source), { environment: knowing, source });
       this.#ground.data.table.grantReadWriteItems(workflow);
       this.#grantOperation(kind, workflow);
+      other?.grantStart(workflow);
       workflows.set(kind, workflow);
     }
     return workflows;
@@ -142,6 +162,16 @@ export class ControlPlaneStack extends EnvironmentStack {
   #grantOperation(kind: OperationKind, workflow: DurableWorkflow): void {
     switch (kind) {
       case "create-cluster":
+      case "restore-cluster":
+        this.#grantMaking(workflow);
+        this.#ground.data.backups.grantRemoveBackups(workflow);
+        this.#secrets.grantReadStoreKeys(workflow);
+        return;
+      case "undelete-cluster":
+        this.#grantMaking(workflow);
+        return;
+      // What it makes has no schedules.
+      case "drill-backup":
         this.#fleet.grantMakeNodes(workflow);
         this.#secrets.grantMakeAndRead(workflow);
         this.#secrets.grantRemove(workflow);
@@ -150,12 +180,15 @@ export class ControlPlaneStack extends EnvironmentStack {
       case "delete-cluster":
         this.#fleet.grantRemoveNodes(workflow);
         this.#secrets.grantRemove(workflow);
+        this.#ground.data.schedules.grantRemove(workflow);
+        this.#document.grantRunCommands(workflow);
         return;
       case "converge-cluster":
       case "recover-cluster":
         this.#fleet.grantChangeNodes(workflow);
         this.#secrets.grantMakeAndRead(workflow);
         this.#document.grantRunCommands(workflow);
+        this.#ground.data.schedules.grantApply(workflow);
         return;
       case "start-cluster":
         this.#fleet.grantMakeNodes(workflow);
@@ -180,9 +213,25 @@ export class ControlPlaneStack extends EnvironmentStack {
       case "reinitialize-node":
       case "pause-cluster":
       case "resume-cluster":
+      case "restore-in-place":
+      case "rollback-restore":
+      case "confirm-restore":
+      case "backup-cluster":
+      case "delete-backup":
+      case "create-restore-point":
+      case "load-database":
+      case "verify-backups":
         this.#document.grantRunCommands(workflow);
         return;
     }
+  }
+
+  #grantMaking(workflow: DurableWorkflow): void {
+    this.#fleet.grantMakeNodes(workflow);
+    this.#secrets.grantMakeAndRead(workflow);
+    this.#secrets.grantRemove(workflow);
+    this.#document.grantRunCommands(workflow);
+    this.#ground.data.schedules.grantApply(workflow);
   }
 
   #addApi(environment: FunctionEnvironment, workflows: ReadonlyMap<OperationKind, DurableWorkflow>): void {
@@ -200,11 +249,37 @@ export class ControlPlaneStack extends EnvironmentStack {
     this.#ground.data.table.grantReadWriteItems(handler);
     // Topology is asked of a node when it is asked for.
     this.#document.grantRunCommands(handler);
+    // A restore is checked against what the archive has.
+    this.#ground.data.backups.grantListBackups(handler);
+    this.#secrets.grantReadStoreKeys(handler);
     for (const workflow of workflows.values()) {
       workflow.grantStart(handler);
     }
     const { name, access } = this.#ground.config;
     new EnvironmentApi(this, "Api", { environment: name, access, handler });
+  }
+
+  /** Called by the scheduler, with the role of the schedules. */
+  #addScheduleTarget(
+    environment: FunctionEnvironment,
+    workflows: ReadonlyMap<OperationKind, DurableWorkflow>,
+  ): void {
+    const sources = environment.build.functions.filter(({ kind }) => kind === "schedule");
+    const [source, ...others] = sources;
+    if (source?.name !== scheduleTarget || others.length > 0) {
+      throw new Error(
+        `functions/schedules has ${sources.map(({ name }) => name).join(", ") || "nothing"}, and schedules start ${scheduleTarget} alone`,
+      );
+    }
+    const target = new ControlPlaneFunction(this, constructId(source), {
+      environment,
+      source,
+      description: "Starts what a cluster's schedule says",
+      timeout: scheduleTargetTimeout,
+      memoryMiB: scheduleTargetMemoryMiB,
+    });
+    this.#ground.data.table.grantReadWriteItems(target);
+    for (const kind of scheduled) workflows.get(kind)?.grantStart(target);
   }
 
   #addReconcilers(
@@ -247,9 +322,20 @@ export class ControlPlaneStack extends EnvironmentStack {
         this.#fleet.grantRemoveNodes(reconciler);
         this.#secrets.grantRemove(reconciler);
         this.#secrets.grantList(reconciler);
+        this.#ground.data.schedules.grantRemove(reconciler);
+        this.#ground.data.schedules.grantList(reconciler);
+        return;
+      case "deleted-clusters":
+        this.#ground.data.backups.grantRemoveBackups(reconciler);
+        this.#secrets.grantReadStoreKeys(reconciler);
+        this.#secrets.grantRemove(reconciler);
         return;
       case "certificates":
         workflows.get("rotate-certificates")?.grantStart(reconciler);
+        return;
+      case "scheduled-backups":
+        for (const kind of scheduled) workflows.get(kind)?.grantStart(reconciler);
+        workflows.get("converge-cluster")?.grantStart(reconciler);
         return;
       case "cluster-health":
         this.#fleet.grantSeeNodes(reconciler);

@@ -3,15 +3,19 @@ import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import type { FunctionSource } from "../build/tree.ts";
 import type { EnvironmentConfig } from "../config/schema.ts";
+import { BackupStore } from "../constructs/backup-store.ts";
+import { ClusterSchedules } from "../constructs/cluster-schedules.ts";
 import { ClusterTable } from "../constructs/cluster-table.ts";
 import { EnvironmentKey } from "../constructs/environment-key.ts";
 import { logGroupName } from "../constructs/names.ts";
 import { EnvironmentStack } from "./environment-stack.ts";
 
-/** What must not be lost: what pgherd knows, the key of secrets and volumes, logs. */
+/** What must not be lost: what pgherd knows, backups and their schedules, the key of secrets, volumes and backups, logs. */
 export class DataStack extends EnvironmentStack {
   readonly table: ClusterTable;
   readonly key: EnvironmentKey;
+  readonly backups: BackupStore;
+  readonly schedules: ClusterSchedules;
 
   constructor(
     scope: Construct,
@@ -21,11 +25,16 @@ export class DataStack extends EnvironmentStack {
   ) {
     super(scope, "Data", config, {
       ...props,
-      description: "pgherd: state, key and logs. Holds data: survives everything else",
+      description: "pgherd: state, backups, key and logs. Holds data: survives everything else",
       terminationProtection: config.keepData,
     });
     this.table = new ClusterTable(this, "Table", { keepData: config.keepData });
     this.key = new EnvironmentKey(this, "Key", { environment: config.name, keepData: config.keepData });
+    this.backups = new BackupStore(this, "Backups", { key: this.key, keepData: config.keepData });
+    this.schedules = new ClusterSchedules(this, "Schedules", {
+      environment: config.name,
+      keepData: config.keepData,
+    });
     for (const name of [...functions.map((source) => source.name), "access", "network"]) {
       new LogGroup(this, `Log-${name}`, {
         logGroupName: logGroupName(config.name, name),

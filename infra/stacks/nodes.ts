@@ -24,6 +24,7 @@ export class NodesStack extends EnvironmentStack {
       environment: config.name,
       key: data.key,
       programs: this.programStore(config),
+      backups: data.backups,
     });
   }
 }

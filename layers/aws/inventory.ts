@@ -12,12 +12,18 @@ import {
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import {
+  DeleteScheduleCommand,
+  ListSchedulesCommand,
+  SchedulerClient,
+  type SchedulerClientConfig,
+} from "@aws-sdk/client-scheduler";
+import {
   DeleteParametersCommand,
   GetParametersByPathCommand,
   SSMClient,
   type SSMClientConfig,
 } from "@aws-sdk/client-ssm";
-import { tagNames } from "../domain/cluster/names.ts";
+import { clusterOfSchedule, tagNames } from "../domain/cluster/names.ts";
 import type { EnvironmentSettings } from "../domain/environment.ts";
 import type { Belonging, BelongingKind, Inventory } from "../ports/inventory.ts";
 import { clientBehaviour } from "./clients.ts";
@@ -25,6 +31,8 @@ import { isAwsError } from "./errors.ts";
 
 /** What one page of each listing holds at most. */
 const pageSize = 200;
+/** ListSchedules' own limit. */
+const schedulesPageSize = 100;
 /** GetParametersByPath's own limit. */
 const parametersPageSize = 10;
 
@@ -42,6 +50,7 @@ const goneErrors = [
   "InvalidNetworkInterfaceID.NotFound",
   "InvalidVolume.NotFound",
   "InvalidGroup.NotFound",
+  "ResourceNotFoundException",
 ];
 
 interface Page {
@@ -49,16 +58,23 @@ interface Page {
   readonly next: string | undefined;
 }
 
-/** What carries the environment's tags in EC2, and what lies under its path in Parameter Store. */
+/** What carries the environment's tags in EC2, lies under its path in Parameter Store, or is in its schedule group. */
 export class AwsInventory implements Inventory {
   readonly #ec2: EC2Client;
   readonly #ssm: SSMClient;
+  readonly #scheduler: SchedulerClient;
   readonly #environment: string;
+  readonly #scheduleGroup: string;
 
-  constructor(settings: EnvironmentSettings, config: EC2ClientConfig & SSMClientConfig = {}) {
+  constructor(
+    settings: EnvironmentSettings,
+    config: EC2ClientConfig & SSMClientConfig & SchedulerClientConfig = {},
+  ) {
     this.#ec2 = new EC2Client({ ...clientBehaviour, ...config });
     this.#ssm = new SSMClient({ ...clientBehaviour, ...config });
+    this.#scheduler = new SchedulerClient({ ...clientBehaviour, ...config });
     this.#environment = settings.environment;
+    this.#scheduleGroup = settings.schedules.group;
   }
 
   list: Inventory["list"] = async () => {
@@ -68,6 +84,7 @@ export class AwsInventory implements Inventory {
       this.#tagged("volume", (next) => this.#volumes(next)),
       this.#tagged("security-group", (next) => this.#groups(next)),
       this.#parameters(),
+      this.#schedules(),
     ]);
     return found.flat();
   };
@@ -99,6 +116,9 @@ export class AwsInventory implements Inventory {
         return;
       case "parameter":
         await this.#ssm.send(new DeleteParametersCommand({ Names: [id] }));
+        return;
+      case "schedule":
+        await this.#scheduler.send(new DeleteScheduleCommand({ GroupName: this.#scheduleGroup, Name: id }));
         return;
     }
   }
@@ -159,6 +179,29 @@ export class AwsInventory implements Inventory {
     const answer = await this.#ec2.send(new DescribeSecurityGroupsCommand(this.#query(next)));
     const items = (answer.SecurityGroups ?? []).map((one) => ({ id: one.GroupId, tags: one.Tags }));
     return { items, next: answer.NextToken };
+  }
+
+  async #schedules(): Promise<Belonging[]> {
+    const found: Belonging[] = [];
+    let next: string | undefined;
+    do {
+      const answer: {
+        Schedules?: { Name?: string | undefined }[] | undefined;
+        NextToken?: string | undefined;
+      } = await this.#scheduler.send(
+        new ListSchedulesCommand({
+          GroupName: this.#scheduleGroup,
+          MaxResults: schedulesPageSize,
+          ...(next === undefined ? {} : { NextToken: next }),
+        }),
+      );
+      for (const { Name: id = "" } of answer.Schedules ?? []) {
+        const clusterId = clusterOfSchedule(id);
+        if (clusterId !== null) found.push({ kind: "schedule", id, clusterId, nodeId: null });
+      }
+      next = answer.NextToken;
+    } while (next !== undefined);
+    return found;
   }
 
   /** Names alone: nothing is decrypted. */

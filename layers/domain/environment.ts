@@ -25,6 +25,10 @@ export const environmentSettingsSchema = z.strictObject({
   }),
   /** Our SSM document. */
   nodeDocument: z.string(),
+  /** Where nodes keep backups, below `clusters/`. */
+  backups: z.strictObject({ bucket: z.string() }),
+  /** Where the clusters' schedules are, what they start, and with which role. */
+  schedules: z.strictObject({ group: z.string(), targetArn: z.string(), roleArn: z.string() }),
   /** Customer key for SecureString parameters and volumes. */
   keyId: z.string(),
   /** Operation kind → ARN of the function's alias. Only functions that start operations have it. */

@@ -28,6 +28,7 @@ function idSchema(kind: IdKind) {
 export const clusterIdSchema = idSchema("cluster");
 export const nodeIdSchema = idSchema("node");
 export const operationIdSchema = idSchema("operation");
+export const backupIdSchema = idSchema("backup");
 
 /** Puts the prefix of `kind` before a ULID that the caller made (ids are made where clock and randomness are allowed). */
 export function prefixed(kind: IdKind, ulid: string): string {

@@ -6,6 +6,7 @@ const timeoutDefaultMs = 30_000;
 interface ControlData {
   readonly state: string;
   readonly checkpoint: string;
+  readonly timeline: number;
 }
 
 /** What PostgreSQL's control file says; null where there is no data. */
@@ -22,5 +23,9 @@ export async function controlData(timeoutMs = timeoutDefaultMs): Promise<Control
       .find((line) => line.startsWith(`${name}:`))
       ?.slice(name.length + 1)
       .trim() ?? "";
-  return { state: value("Database cluster state"), checkpoint: value("Latest checkpoint location") };
+  return {
+    state: value("Database cluster state"),
+    checkpoint: value("Latest checkpoint location"),
+    timeline: Number(value("Latest checkpoint's TimeLineID")),
+  };
 }

@@ -27,7 +27,7 @@ const unitOf = {
   pgbouncer: "pgbouncer.service",
 } as const;
 
-const noWal: Inspection["wal"] = { bytes: 0, readyCount: 0, oldestReadySeconds: null };
+const noWal: Inspection["wal"] = { bytes: 0, readyCount: 0, oldestReadySeconds: null, archivedUntil: null };
 
 const patroniSchema = z.object({ patroni: z.object({ version: z.string() }) });
 

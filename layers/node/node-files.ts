@@ -1,4 +1,6 @@
 import {
+  archiveMender,
+  backupServerUnit,
   configurationFiles,
   gateSocketUnit,
   gateUnit,
@@ -6,6 +8,7 @@ import {
   handoverUnit,
   nodePaths,
   patroniWrapper,
+  renderBackupServerUnit,
   renderEtcd,
   renderEtcdUnit,
   renderGateSocket,
@@ -17,9 +20,11 @@ import {
   renderHaproxyUnit,
   renderPatroni,
   renderPatroniUnit,
+  renderPgbackrest,
   renderPgbouncer,
   renderPgbouncerUnit,
   renderPgbouncerUsers,
+  renderRestoreSource,
   type TlsOwner,
   tlsFiles,
 } from "../domain/config/index.ts";
@@ -35,6 +40,8 @@ export interface ServiceFiles {
   readonly whenChanged: "restart" | "reload" | "nothing";
   readonly unitFile: FileIntent;
   readonly tls: readonly FileIntent[];
+  /** Files of another service that this one has to be told of when they change. */
+  readonly reads?: readonly FileIntent[];
   readonly configuration: readonly FileIntent[];
 }
 
@@ -82,6 +89,16 @@ async function etcd(input: NodeFilesInput): Promise<ServiceFiles> {
 async function patroni(input: NodeFilesInput): Promise<ServiceFiles> {
   const { intent, self, passwords } = input;
   const content = renderPatroni(intent, self, passwords);
+  const source =
+    intent.restore === null || passwords.source === null
+      ? []
+      : [
+          await privateFile(
+            "postgres",
+            configurationFiles.restore,
+            renderRestoreSource(intent, intent.restore, passwords.source),
+          ),
+        ];
   return {
     unit: "patroni.service",
     whenChanged: "reload",
@@ -89,7 +106,9 @@ async function patroni(input: NodeFilesInput): Promise<ServiceFiles> {
     tls: await tlsOf("postgres", input),
     configuration: [
       await privateFile("postgres", configurationFiles.patroni, content),
+      ...source,
       { path: configurationFiles.patroniWrapper, content: patroniWrapper, owner: root, mode: 0o644 },
+      { path: configurationFiles.archiveMender, content: archiveMender(), owner: root, mode: 0o644 },
     ],
   };
 }
@@ -155,6 +174,24 @@ function guard({ intent, self }: NodeFilesInput): ServiceFiles {
   };
 }
 
+/** Its file is read by every archiver and backup anew; what runs is only there for other nodes. */
+async function backupServer(input: NodeFilesInput): Promise<ServiceFiles[]> {
+  const { intent, passwords, self } = input;
+  const { repository } = passwords;
+  if (intent.backups === null || repository === null) return [];
+  const content = renderPgbackrest(intent, self, intent.backups, repository);
+  return [
+    {
+      unit: backupServerUnit,
+      whenChanged: "reload",
+      unitFile: unitFile(backupServerUnit, renderBackupServerUnit()),
+      tls: [],
+      reads: await tlsOf("postgres", input),
+      configuration: [await privateFile("postgres", configurationFiles.pgbackrest, content)],
+    },
+  ];
+}
+
 const makers = { etcd, postgres: patroni, haproxy, pgbouncer } as const;
 
 /** The services of the node in the order in which they start. */
@@ -165,7 +202,7 @@ export async function serviceFiles(input: NodeFilesInput): Promise<ServiceFiles[
   const leadsClients = present.includes("haproxy") || present.includes("pgbouncer");
   return [
     ...own,
-    ...(present.includes("postgres") ? [guard(input)] : []),
+    ...(present.includes("postgres") ? [guard(input), ...(await backupServer(input))] : []),
     ...(leadsClients ? [await gate(input)] : []),
     ...(present.some((service) => service !== "etcd") ? [handover()] : []),
   ];

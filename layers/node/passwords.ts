@@ -1,8 +1,16 @@
 import type { Login } from "../domain/cluster/logins.ts";
-import { nextPasswordParameter, type PasswordName, passwordParameter } from "../domain/cluster/names.ts";
+import {
+  cipherPassParameter,
+  nextPasswordParameter,
+  type PasswordName,
+  passwordParameter,
+} from "../domain/cluster/names.ts";
+import type { RepositorySecrets } from "../domain/config/index.ts";
+import type { NodeIntent, Repository } from "../domain/node/protocol.ts";
 import type { NodeContext } from "./context.ts";
 import { NodeFailure } from "./failure.ts";
 import { saltOf, scramVerifier } from "./scram.ts";
+import { readStoreKeys } from "./store-keys.ts";
 
 export interface ClusterReference {
   readonly environment: string;
@@ -37,14 +45,61 @@ const servicePasswords = ["monitor", "replicator", "rewind", "patroni"] as const
 /** Everything that the files of a node with these logins are made of. */
 export type NodePasswords = Readonly<
   Record<(typeof servicePasswords)[number], string> & Partial<Record<Login, string>>
->;
+> & {
+  /** Of the repository; null where the node has none. */
+  readonly repository: RepositorySecrets | null;
+  /** Of the repository that the data comes from. */
+  readonly source: RepositorySecrets | null;
+};
 
 export async function readNodePasswords(
   context: NodeContext,
-  intent: ClusterReference & { readonly logins: readonly Login[] },
+  intent: ClusterReference & Pick<NodeIntent, "logins" | "backups" | "restore">,
   next: readonly PasswordName[] = [],
 ): Promise<NodePasswords> {
-  return readPasswords(context, intent, [...intent.logins, ...servicePasswords], next);
+  const { environment, restore } = intent;
+  const [passwords, repository, source] = await Promise.all([
+    readPasswords(context, intent, [...intent.logins, ...servicePasswords], next),
+    intent.backups === null ? null : readRepositorySecrets(context, intent, intent.backups),
+    restore === null
+      ? null
+      : readRepositorySecrets(
+          context,
+          { environment, clusterId: restore.source.clusterId },
+          restore.repository,
+        ),
+  ]);
+  return { ...passwords, repository, source };
+}
+
+async function readRepositorySecrets(
+  context: NodeContext,
+  cluster: ClusterReference,
+  repository: Repository,
+): Promise<RepositorySecrets> {
+  const [cipherPass, keys] = await Promise.all([
+    readCipherPass(context, cluster),
+    readStoreKeys(context, repository),
+  ]);
+  return { cipherPass, keys };
+}
+
+/** Every secret in them, by itself. */
+export function textsOf({ repository, source, ...passwords }: NodePasswords): string[] {
+  const ofRepositories = [repository, source].flatMap((one) =>
+    one === null ? [] : [one.cipherPass, one.keys?.secretAccessKey ?? "", one.keys?.sessionToken ?? ""],
+  );
+  return [...Object.values(passwords), ...ofRepositories].filter((text) => text !== "");
+}
+
+export async function readCipherPass(
+  context: NodeContext,
+  { clusterId, environment }: ClusterReference,
+): Promise<string> {
+  const name = cipherPassParameter(environment, clusterId);
+  const value = (await context.readSecrets([name])).get(name);
+  if (value === undefined) throw new NodeFailure(`there is no parameter ${name}`, { code: "no-such-secret" });
+  return value;
 }
 
 /** Login name → what PostgreSQL keeps of its password. */

@@ -78,6 +78,33 @@ export async function drainPooler(deadline: Deadline): Promise<Drained> {
   return { closed, cut: clients.busy };
 }
 
+/** One word to the pooler's console, as its own user. 1: it says no; -1: it had not answered when it was given up. */
+async function tell(word: string, timeoutMs: number): Promise<void> {
+  const console = ["-h", nodePaths.poolerSocket, "-p", String(nodePorts.pooled), "-d", "pgbouncer"];
+  const command = ["-X", "-q", "-U", "pgbouncer", "-c", word];
+  const psql = `${nodePaths.postgresBin}/psql`;
+  await runAs("pgbouncer", psql, [...console, ...command], { timeoutMs, answers: [1, -1] });
+}
+
+const releaseMs = 10_000;
+/** PgBouncer reads a name in double quotes as it stands. */
+const databaseName = (database: string): string => `"${database}"`;
+
+/**
+ * From now on no transaction begins. Those that run are waited for; the hold stays, whatever becomes of them: it is of
+ * the database, and outlives whoever asked for it. False where no pooler runs.
+ */
+export async function holdClients(database: string, waitMs: number): Promise<boolean> {
+  if (!(await active([unit])).has(unit)) return false;
+  await tell(`PAUSE ${databaseName(database)};`, Math.max(1_000, waitMs));
+  return true;
+}
+
+/** A pooler that holds nobody, or does not run, is success. */
+export async function letClientsIn(database: string): Promise<void> {
+  if ((await active([unit])).has(unit)) await tell(`RESUME ${databaseName(database)};`, releaseMs);
+}
+
 function late(): NodeFailure {
   return new NodeFailure("the pooler did not end in time", { code: "pooler-not-drained" });
 }

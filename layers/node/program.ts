@@ -1,4 +1,5 @@
 import { text } from "node:stream/consumers";
+import { momentaryVerbs } from "../domain/node/momentary.ts";
 import { type NodeVerb, nodeVerbs } from "../domain/node/protocol.ts";
 import type { NodeContext, VerbFunction } from "./context.ts";
 import { NodeFailure } from "./failure.ts";
@@ -6,8 +7,12 @@ import { withLock } from "./lock.ts";
 import type { CommandKey, FinishedCommands } from "./memory.ts";
 import { applyDatabase } from "./verbs/apply-database.ts";
 import { awaitMembers } from "./verbs/await-members.ts";
+import { backup } from "./verbs/backup.ts";
 import { configure } from "./verbs/configure.ts";
+import { drill } from "./verbs/drill.ts";
+import { inPlace } from "./verbs/in-place.ts";
 import { inspect } from "./verbs/inspect.ts";
+import { logical } from "./verbs/logical.ts";
 import { maintenance } from "./verbs/maintenance.ts";
 import { membership } from "./verbs/membership.ts";
 import { observe } from "./verbs/observe.ts";
@@ -26,10 +31,11 @@ const verbs: { readonly [V in NodeVerb]: VerbFunction<V> } = {
   ...membership,
   ...maintenance,
   ...inspect,
+  ...backup,
+  ...logical,
+  ...drill,
+  ...inPlace,
 };
-
-/** What these say is true for a moment only, so it is never answered from memory. */
-const forgotten: readonly NodeVerb[] = ["observe", "inspect", "survey", "read-logs"];
 
 /** The longest verb waits 600 s for members (see the protocol). */
 const sameCommandWaitMs = 660_000;
@@ -74,7 +80,7 @@ export async function answer(
 ): Promise<unknown> {
   const verb = verbOf(invocation.verb);
   const { input, operationId, step } = invocation;
-  if (operationId === undefined || step === undefined || forgotten.includes(verb)) {
+  if (operationId === undefined || step === undefined || momentaryVerbs.includes(verb)) {
     return perform(verb, input, context);
   }
   const key: CommandKey = { operationId, step, verb, input };

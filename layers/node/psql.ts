@@ -5,7 +5,7 @@ import { runAs } from "./process.ts";
 const sqlTimeoutMs = 60_000;
 
 /** A spec's statement_timeout and the like are for its users, not for us; nor is what we send to be logged. */
-const sessionOptions = [
+export const sessionOptions = [
   "statement_timeout=0",
   "lock_timeout=0",
   "transaction_timeout=0",
@@ -29,7 +29,11 @@ export function identifier(name: string): string {
 }
 
 /** Runs SQL as `postgres` on the local socket; returns unaligned rows. SQL goes by standard input. */
-export async function runSql(database: string, sql: string): Promise<string[]> {
+export async function runSql(
+  database: string,
+  sql: string,
+  timeoutMs: number = sqlTimeoutMs,
+): Promise<string[]> {
   const args = [
     "-X",
     "-q",
@@ -44,7 +48,7 @@ export async function runSql(database: string, sql: string): Promise<string[]> {
   ];
   const result = await runAs("postgres", "psql", [...args, "-d", database, "-f", "-"], {
     stdin: `SET standard_conforming_strings = on;\n${sql}`,
-    timeoutMs: sqlTimeoutMs,
+    timeoutMs,
     env: { PGOPTIONS: sessionOptions, PGCLIENTENCODING: "UTF8", HOME: "/nonexistent" },
   });
   return result.stdout.split("\n").filter((line) => line !== "");

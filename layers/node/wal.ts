@@ -4,6 +4,7 @@ import type { Inspection } from "../domain/node/inspect-verbs.ts";
 
 const segmentPattern = /^[0-9A-F]{24}$/;
 const readySuffix = ".ready";
+const donePattern = /^[0-9A-F]{24}\.done$/;
 
 async function entries(path: string): Promise<string[]> {
   try {
@@ -37,6 +38,28 @@ async function ageSeconds(path: string): Promise<number | null> {
   }
 }
 
+/**
+ * When the newest archived segment was full: its `.ready` was made then, and renaming it leaves that time as it is.
+ * What waits before it is not archived yet, so what comes after that does not count.
+ */
+async function archivedUntil(
+  status: string,
+  statuses: readonly string[],
+  oldestReady: string | undefined,
+): Promise<string | null> {
+  const done = statuses
+    .filter((name) => donePattern.test(name) && (oldestReady === undefined || name < oldestReady))
+    .toSorted();
+  const newest = done.at(-1);
+  if (newest === undefined) return null;
+  try {
+    return (await stat(join(status, newest))).mtime.toISOString();
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
+}
+
 /** What WAL takes of the volume, and how much of it waits for the archive. Names sort by age. */
 export async function inspectWal(dataDirectory: string): Promise<Inspection["wal"]> {
   const directory = join(dataDirectory, "pg_wal");
@@ -49,5 +72,6 @@ export async function inspectWal(dataDirectory: string): Promise<Inspection["wal
     bytes: segments.length * (await segmentBytes(directory, segments)),
     readyCount: ready.length,
     oldestReadySeconds: oldest === undefined ? null : await ageSeconds(join(status, oldest)),
+    archivedUntil: await archivedUntil(status, statuses, oldest),
   };
 }

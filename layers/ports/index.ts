@@ -2,5 +2,8 @@ export * from "./commands.ts";
 export * from "./compute.ts";
 export * from "./executions.ts";
 export * from "./inventory.ts";
+export * from "./repositories.ts";
+export * from "./schedules.ts";
 export * from "./secrets.ts";
 export * from "./store.ts";
+export * from "./store-error.ts";

@@ -1,3 +1,7 @@
+import type { Backup } from "../domain/backup/backup.ts";
+import type { DeletedCluster } from "../domain/backup/deleted.ts";
+import type { BackupDrill } from "../domain/backup/drill.ts";
+import type { RestorePoint } from "../domain/backup/restore-point.ts";
 import type { Cluster, ClusterNode, ClusterStatus, Drift } from "../domain/cluster/cluster.ts";
 import type { HealthRecord } from "../domain/cluster/health-record.ts";
 import type { ClusterSpec } from "../domain/cluster/spec.ts";
@@ -41,7 +45,12 @@ export interface OperationStart {
 }
 
 /** What an operation may say of the cluster that it holds, beside spec, status and nodes. */
-export type ClusterRecordChange = Partial<Pick<Cluster, "paused" | "logins" | "retiring">>;
+export type ClusterRecordChange = Partial<
+  Pick<Cluster, "paused" | "logins" | "retiring" | "schedules" | "kept" | "branches">
+>;
+
+/** What restoring and reading a cluster's backups has shown. */
+export type ProofChange = Partial<Pick<Cluster, "lastDrill" | "measuredRecovery" | "lastVerification">>;
 
 /** How a cluster looks once an operation has claimed it. A spec needs the generation that it was made from. */
 export type OperationClaim = {
@@ -76,8 +85,12 @@ export interface HealthUpdate {
  * A second writer of the same idempotency record gets {@link IdempotencyConflict}.
  */
 export interface Store {
-  /** Claims the name, writes cluster, operation, audit entry and idempotency record in one transaction. */
-  createCluster(cluster: Cluster, start: OperationStart): Promise<void>;
+  /**
+   * Claims the name, writes cluster, operation, audit entry and idempotency record in one transaction.
+   * @param from a deleted cluster whose backups are read: only as long as nobody has begun to remove them
+   * @throws {Problem} `backups-removed` where somebody has
+   */
+  createCluster(cluster: Cluster, start: OperationStart, from?: { deletedClusterId: string }): Promise<void>;
   /**
    * Claims the cluster for an operation (sets `activeOperationId` and `status`) in one transaction, and with it writes
    * a new spec (the generation grows by one) and new or changed nodes.
@@ -97,12 +110,37 @@ export interface Store {
   /** The id of the cluster that holds the name. */
   findClusterByName(name: string): Promise<string | null>;
   listClusters(page: { limit: number; cursor: string | null }): Promise<Page<Cluster>>;
-  /** Releases the name, the nodes and the cluster item; audit entries and operations stay. Already gone is success. */
-  removeCluster(clusterId: string): Promise<void>;
+  /**
+   * Releases the name, the nodes and the cluster item, and with it writes what is kept of it and says so; audit entries
+   * and operations stay. Already gone is success, and then nothing is written.
+   */
+  removeCluster(
+    clusterId: string,
+    kept?: { deleted: DeletedCluster; event: AuditEntry | null },
+  ): Promise<void>;
+
+  getDeletedCluster(clusterId: string): Promise<DeletedCluster | null>;
+  /** Those of which something is kept, or still to be removed. */
+  listDeletedClusters(): Promise<readonly DeletedCluster[]>;
+  /** From now on nobody begins to read what is kept. False where nothing is on record any more. */
+  beginRemoval(clusterId: string): Promise<boolean>;
+  /** Somebody reads it still: takes {@link beginRemoval} back. */
+  putOffRemoval(clusterId: string): Promise<void>;
+  /** Removes every backup and restore point of the cluster from the record. */
+  removeBackupRecords(clusterId: string): Promise<void>;
+  /** Nothing is kept of it any more, and why. Already forgotten is success, and then nothing is written. */
+  forgetDeletedCluster(clusterId: string, event: AuditEntry | null): Promise<void>;
   /** Frees the name for others while the cluster item stays (a failed create). */
   releaseName(clusterId: string): Promise<void>;
   /** Writes these fields, as long as the operation holds the cluster. @throws {Problem} `operation-in-progress` */
   recordOnCluster(clusterId: string, operationId: string, change: ClusterRecordChange): Promise<void>;
+  /** Says what was learnt of the cluster's backups, whoever holds it. One that is gone is success. */
+  recordProof(clusterId: string, change: ProofChange): Promise<void>;
+  /**
+   * Takes a cluster from an operation that has ended without giving it back, and says that it is `failed`. False where
+   * the cluster is not that operation's.
+   */
+  abandonCluster(clusterId: string, operationId: string, statusReason: string): Promise<boolean>;
   updateClusterStatus(clusterId: string, status: ClusterStatus, statusReason: string): Promise<void>;
 
   /** What the last {@link updateHealth} remembered. */
@@ -138,7 +176,8 @@ export interface Store {
   putOperationResult(operationId: string, result: NonNullable<Operation["result"]>): Promise<void>;
   /**
    * Ends the operation, frees the cluster from it and says the cluster's status, in one transaction. Ended already:
-   * no change.
+   * no change. A backup that the operation was still at is `failed` or `cancelled` like it, and a restore point that it
+   * did not make is gone or `uncertain`; an operation about them says nothing of the cluster's status.
    */
   endOperation(
     operationId: string,
@@ -157,6 +196,55 @@ export interface Store {
   ): Promise<Operation>;
   /** Operations that have not ended, oldest first, for the reconcilers. */
   listOpenOperations(kind: OperationKind | null): Promise<readonly Operation[]>;
+
+  /**
+   * Claims the cluster for an operation about backups (sets `backupOperationId`) and writes the backup as it is meant
+   * to be, where it is about one of the cluster's own, in one transaction.
+   * @param from a deleted cluster whose backups are read: only as long as nobody has begun to remove them
+   * @throws {Problem} `backup-in-progress` (its detail names the operation), `not-found`, `backups-removed`
+   */
+  startBackupOperation(
+    start: OperationStart,
+    backup: Backup | null,
+    from?: { deletedClusterId: string },
+  ): Promise<void>;
+  /** Backups outlive their cluster. */
+  getBackup(clusterId: string, backupId: string): Promise<Backup | null>;
+  /** Newest first; of all clusters, also deleted ones, where `clusterId` is null. */
+  listBackups(page: {
+    clusterId: string | null;
+    limit: number;
+    cursor: string | null;
+  }): Promise<Page<Backup>>;
+  /** All of them, oldest first. */
+  allBackups(clusterId: string): Promise<readonly Backup[]>;
+  /** Whether anything can be restored. */
+  hasBackups(clusterId: string): Promise<boolean>;
+  /** Writes a backup that is there, as long as it is this operation's. False where it is not. */
+  putBackup(backup: Backup): Promise<boolean>;
+  /**
+   * Says of a backup that it is about to be deleted, by this operation from now on. False where it is not as it was
+   * read any more.
+   */
+  claimBackup(backup: Backup, operationId: string): Promise<boolean>;
+  removeBackup(clusterId: string, backupId: string): Promise<void>;
+  /** Says of a backup what came of restoring it. One that is gone is success. */
+  recordDrill(clusterId: string, backupId: string, drill: BackupDrill): Promise<void>;
+
+  /**
+   * Claims the name among the cluster's restore points and writes the point as it is meant to be, in one transaction.
+   * @throws {Problem} `restore-point-exists`, `not-found`
+   */
+  startRestorePoint(start: OperationStart, point: RestorePoint): Promise<void>;
+  findRestorePoint(clusterId: string, name: string): Promise<RestorePoint | null>;
+  /** Newest first. */
+  listRestorePoints(page: {
+    clusterId: string;
+    limit: number;
+    cursor: string | null;
+  }): Promise<Page<RestorePoint>>;
+  /** Writes a point that is there. */
+  putRestorePoint(point: RestorePoint): Promise<void>;
 
   listOrphans(): Promise<readonly OrphanNote[]>;
   noteOrphan(note: OrphanNote): Promise<void>;

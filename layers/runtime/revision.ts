@@ -4,7 +4,7 @@ import type { NodeIntent } from "../domain/node/protocol.ts";
 /** Everything of an intent that tells one configuration of a node from another. */
 export type Configuration = Omit<
   NodeIntent,
-  "revision" | "nodeCertificate" | "authorityCertificate" | "dcsState"
+  "revision" | "nodeCertificate" | "authorityCertificate" | "dcsState" | "restore"
 >;
 
 /** The same configuration has the same revision, in whatever order its parts were put together. */

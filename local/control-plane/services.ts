@@ -1,19 +1,24 @@
 import { join } from "node:path";
 import { Ec2Service } from "../endpoints/ec2/service.ts";
-import { Faults } from "../endpoints/faults.ts";
+import type { Faults } from "../endpoints/faults.ts";
 import { Identities } from "../endpoints/identities.ts";
-import { Recorder } from "../endpoints/recorder.ts";
+import type { Recorder } from "../endpoints/recorder.ts";
+import { ensureObjectCertificate, objectsHost } from "../endpoints/s3/certificate.ts";
 import { S3Front } from "../endpoints/s3/front.ts";
 import type { ObjectStore } from "../endpoints/s3/store.ts";
+import { watchCalls } from "../endpoints/s3/watch.ts";
+import { SchedulerService } from "../endpoints/scheduler/service.ts";
 import { EndpointServer } from "../endpoints/server.ts";
 import { SsmService } from "../endpoints/ssm/service.ts";
 import { StsService } from "../endpoints/sts.ts";
 import type { EnvironmentPaths } from "../environment/paths.ts";
 import { addressesOf, type EnvironmentSettings } from "../environment/settings.ts";
 import { LambdaService } from "../lambda/service.ts";
+import { gatewayAddress } from "../machines/addresses.ts";
 import { NspawnDriver } from "../machines/nspawn.ts";
 import type { Documents } from "../state/documents.ts";
 import { ensureKeyFile } from "../state/key-file.ts";
+import { announceForeignStore } from "./foreign-store.ts";
 import type { Log } from "./log.ts";
 
 /** The AWS services of one environment, and the server that speaks their protocols. */
@@ -22,6 +27,7 @@ export interface Services {
   readonly ec2: Ec2Service;
   readonly ssm: SsmService;
   readonly lambda: LambdaService;
+  readonly scheduler: SchedulerService;
   readonly endpoints: EndpointServer;
 }
 
@@ -34,14 +40,24 @@ export async function openServices(options: {
   imagePath: string;
   documents: Documents;
   objects: ObjectStore;
+  recorder: Recorder;
+  faults: Faults;
   log: Log;
 }): Promise<Services> {
-  const { paths, settings, documents, log } = options;
+  const { paths, settings, documents, recorder, faults, log } = options;
   const { region, account, bridge, cidr } = settings;
   const addresses = addressesOf(settings);
   const onError = log.error;
   const identities = new Identities({ key: await ensureKeyFile(paths.keys.identities), account });
-  const driver = new NspawnDriver({ stateDirectory: paths.state, bridge, cidr });
+  const { authority } = await ensureObjectCertificate(paths.keys.objects, region);
+  const foreignAuthority = await announceForeignStore(paths, settings);
+  const driver = new NspawnDriver({
+    stateDirectory: paths.state,
+    bridge,
+    cidr,
+    names: { [objectsHost(region)]: gatewayAddress(cidr) },
+    authority: `${authority}${foreignAuthority}`,
+  });
   const ec2 = new Ec2Service({
     documents,
     driver,
@@ -71,20 +87,28 @@ export async function openServices(options: {
     endpointEnvironment: () => ({
       AWS_ENDPOINT_URL: addresses.aws,
       AWS_ENDPOINT_URL_DYNAMODB: addresses.dynamoDb,
+      // A public authority would have signed it elsewhere.
+      NODE_EXTRA_CA_CERTS: paths.foreignAuthority,
     }),
     onError,
   });
-  const recorder = new Recorder();
-  const faults = new Faults();
+  const scheduler = new SchedulerService({
+    documents,
+    region,
+    account,
+    invoke: (reference, payload) => lambda.invoke({ reference, payload, type: "Event" }),
+    recorder,
+    onError,
+  });
   const endpoints = new EndpointServer({
-    services: [ec2, ssm, lambda, new StsService({ account })],
+    services: [ec2, ssm, lambda, scheduler, new StsService({ account })],
     identities,
     recorder,
     faults,
-    objects: new S3Front({ store: options.objects, recorder, faults }),
+    objects: new S3Front({ store: options.objects, watch: watchCalls({ recorder, faults }), onError }),
     onError,
   });
-  return { identities, ec2, ssm, lambda, endpoints };
+  return { identities, ec2, ssm, lambda, scheduler, endpoints };
 }
 
 /** As the local stage's config names them. */

@@ -3,8 +3,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { readStage } from "../../infra/build/synth.ts";
 import { type Deployment, deploy } from "../deploy/deploy.ts";
 import { DynamoDbTables } from "../endpoints/dynamodb/tables.ts";
+import { Faults } from "../endpoints/faults.ts";
 import { guardPorts } from "../endpoints/guard-ports.ts";
 import { MetadataServer } from "../endpoints/imds.ts";
+import { Recorder } from "../endpoints/recorder.ts";
 import { ObjectStore } from "../endpoints/s3/store.ts";
 import { writeAdministrationToken, writeAwsVariables } from "../environment/client-files.ts";
 import type { EnvironmentPaths } from "../environment/paths.ts";
@@ -13,7 +15,7 @@ import { HttpApi } from "../gateway/http-api.ts";
 import { Tokens } from "../gateway/tokens.ts";
 import { Timers } from "../lambda/timers.ts";
 import { gatewayAddress } from "../machines/addresses.ts";
-import { ensureNetwork, redirectMetadata } from "../machines/network.ts";
+import { ensureNetwork } from "../machines/network.ts";
 import { Documents } from "../state/documents.ts";
 import { LogFile } from "../state/log-file.ts";
 import { Log } from "./log.ts";
@@ -54,14 +56,14 @@ export async function startControlPlane(
   const log = new Log(new LogFile(join(paths.logs, "control-plane.log")));
   const documents = new Documents(paths.documents);
   await ensureNetwork(settings);
-  await redirectMetadata(settings, settings.ports.metadata);
   await guardPorts(settings.bridge, [settings.ports.dynamoDb]);
 
   onProgress("starting DynamoDB Local and the object store");
-  const stores = new Stores({ ...prepared, log });
+  const records = { recorder: new Recorder(), faults: new Faults() };
+  const stores = new Stores({ ...prepared, ...records, log });
   await stores.start();
-  const objects = new ObjectStore({ directory: paths.objects });
-  const services = await openServices({ ...prepared, documents, objects, log });
+  const objects = await ObjectStore.open({ directory: paths.objects, writer: "control-plane" });
+  const services = await openServices({ ...prepared, ...records, documents, objects, log });
   const parts: Parts = { ...prepared, log, documents, objects, services };
   await services.endpoints.listen({ host: gatewayAddress(settings.cidr), port: settings.ports.aws });
 
@@ -71,6 +73,7 @@ export async function startControlPlane(
   onProgress("starting machines that should run");
   await recover(parts);
   const timers = startTimers(parts, deployment);
+  services.scheduler.start();
   const api = await serveApi(parts, deployment);
   await writeAwsVariables(paths, settings, services.identities.operator());
   await writeAdministrationToken(paths, services.identities.adminToken());
@@ -81,6 +84,7 @@ export async function startControlPlane(
     repair: () => services.ec2.recover(),
     stop: async () => {
       timers.close();
+      await services.scheduler.close();
       await api.close();
       await services.lambda.close();
       services.ec2.close();
@@ -107,6 +111,7 @@ async function deployStage({
     ec2: services.ec2,
     ssm: services.ssm,
     lambda: services.lambda,
+    scheduler: services.scheduler,
     objects,
     tables: new DynamoDbTables({ endpoint: addressesOf(settings).dynamoDb, region }),
     region,

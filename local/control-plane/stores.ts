@@ -1,13 +1,19 @@
 import { join } from "node:path";
 import { startDynamoDb } from "../endpoints/dynamodb/server.ts";
-import { startObjectStore } from "../endpoints/s3/store.ts";
+import type { Faults } from "../endpoints/faults.ts";
+import type { Recorder } from "../endpoints/recorder.ts";
+import { startObjectEndpoint } from "../endpoints/s3/endpoint-process.ts";
+import { watchCalls } from "../endpoints/s3/watch.ts";
 import { writeEnvironmentFile } from "../environment/client-files.ts";
 import type { EnvironmentPaths } from "../environment/paths.ts";
 import type { EnvironmentSettings } from "../environment/settings.ts";
+import { gatewayAddress } from "../machines/addresses.ts";
+import { redirectServices } from "../machines/network.ts";
 import { KeptChild } from "./children.ts";
+import { foreignPlace } from "./foreign-store.ts";
 import type { Log } from "./log.ts";
 
-/** DynamoDB Local and the object store: processes of their own, kept up. */
+/** DynamoDB Local and the S3 that machines speak to: processes of their own, kept up. */
 export class Stores {
   readonly #paths: EnvironmentPaths;
   readonly #settings: EnvironmentSettings;
@@ -18,6 +24,8 @@ export class Stores {
     paths: EnvironmentPaths;
     settings: EnvironmentSettings;
     dynamoDbLibraries: string;
+    recorder: Recorder;
+    faults: Faults;
     log: Log;
   }) {
     const { paths, settings } = options;
@@ -37,7 +45,27 @@ export class Stores {
     });
     this.#objectStore = new KeptChild({
       name: "the object store",
-      start: () => startObjectStore({ directory: paths.objects, node: process.execPath }),
+      start: async () => {
+        const endpoint = await startObjectEndpoint({
+          directory: paths.objects,
+          host: gatewayAddress(settings.cidr),
+          region: settings.region,
+          account: settings.account,
+          certificateFile: paths.keys.objects,
+          identitiesFile: paths.keys.identities,
+          foreign: foreignPlace(paths, settings),
+          node: process.execPath,
+          watch: watchCalls(options),
+        });
+        try {
+          const ports = { metadata: settings.ports.metadata, objects: endpoint.port };
+          await redirectServices(settings, ports);
+        } catch (error) {
+          await endpoint.stop();
+          throw error;
+        }
+        return endpoint;
+      },
       log,
     });
   }

@@ -40,11 +40,8 @@ async function copyCode(asset: SynthesizedAsset, targets: DeployTargets): Promis
 }
 
 async function putFile(asset: SynthesizedAsset, targets: DeployTargets): Promise<void> {
-  const stored = targets.documents.collection<{ storedAt: string }>("stored-assets");
-  const id = `${asset.bucket}/${asset.key}`;
-  if (stored.get(id) !== undefined) return;
+  if (await targets.objects.has(asset.bucket, asset.key)) return;
   await targets.objects.putFile(asset.bucket, asset.key, asset.source);
-  stored.put(id, { storedAt: new Date().toISOString() });
 }
 
 async function exists(path: string): Promise<boolean> {

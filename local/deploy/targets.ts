@@ -1,6 +1,7 @@
 import type { DynamoDbTables } from "../endpoints/dynamodb/tables.ts";
 import type { Ec2Service } from "../endpoints/ec2/service.ts";
 import type { ObjectStore } from "../endpoints/s3/store.ts";
+import type { SchedulerService } from "../endpoints/scheduler/service.ts";
 import type { SsmService } from "../endpoints/ssm/service.ts";
 import type { Route } from "../gateway/routes.ts";
 import type { LambdaService } from "../lambda/service.ts";
@@ -20,7 +21,8 @@ export interface DeployTargets {
     LambdaService,
     "createFunction" | "publishVersion" | "createAlias" | "deleteFunction" | "listFunctions"
   >;
-  readonly objects: Pick<ObjectStore, "ensureBucket" | "putFile">;
+  readonly scheduler: Pick<SchedulerService, "ensureGroup" | "deleteGroup" | "letAssume">;
+  readonly objects: Pick<ObjectStore, "ensureBucket" | "has" | "putFile">;
   readonly tables: Pick<DynamoDbTables, "ensureTable" | "deleteTable">;
   readonly region: string;
   readonly account: string;

@@ -1,4 +1,5 @@
-import type { Caller } from "./service.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Caller, ServiceError } from "./service.ts";
 
 /** What goes wrong. `drop-answer` does the work and loses the answer, `drop-request` loses the request. */
 export type FaultEffect =
@@ -8,6 +9,9 @@ export type FaultEffect =
   | { readonly kind: "drop-request" }
   | { readonly kind: "drop-answer" }
   | { readonly kind: "repeat" };
+
+/** The connection is cut instead of answered. */
+export class Dropped extends Error {}
 
 export interface FaultRule {
   readonly service?: string;
@@ -66,6 +70,24 @@ export class Faults {
       effects.push(active.rule.effect);
     }
     return effects;
+  }
+}
+
+/** What an effect does before the call is carried out. @param throttled the service's own way to say "too much". */
+export async function suffer(effect: FaultEffect, throttled: ServiceError): Promise<void> {
+  switch (effect.kind) {
+    case "delay":
+      await delay(effect.milliseconds);
+      return;
+    case "error":
+      throw new ServiceError(effect.code, effect.message ?? "a fault was injected", effect.statusCode ?? 400);
+    case "throttle":
+      throw throttled;
+    case "drop-request":
+      throw new Dropped("request dropped by a fault");
+    case "drop-answer":
+    case "repeat":
+      return;
   }
 }
 

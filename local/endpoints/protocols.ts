@@ -7,6 +7,7 @@ import {
   encodeStsAnswer,
   encodeStsError,
 } from "./query-protocol.ts";
+import { schedulerRest } from "./scheduler/rest.ts";
 import { ServiceError, serviceError } from "./service.ts";
 import { splitUrl } from "./signature.ts";
 
@@ -84,6 +85,7 @@ export const protocols: Readonly<Record<string, Protocol>> = {
   sts: stsQuery,
   ssm: awsJson,
   lambda: lambdaRest,
+  scheduler: schedulerRest,
 };
 
 /** For a service that nobody here speaks, and for requests that nobody signed. */

@@ -1,9 +1,8 @@
 import { randomUUID, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
 import { administrationPrefix, answerAdministration } from "./administration.ts";
-import type { FaultEffect, Faults } from "./faults.ts";
+import { Dropped, type Faults, suffer } from "./faults.ts";
 import type { Identities } from "./identities.ts";
 import { fallbackProtocol, type Protocol, protocols, type WireAnswer } from "./protocols.ts";
 import type { Recorder } from "./recorder.ts";
@@ -34,9 +33,6 @@ export interface EndpointServerOptions {
   /** Hears of errors that are nobody's answer: defects of ours. */
   readonly onError?: (error: unknown) => void;
 }
-
-/** The connection is cut instead of answered. */
-class Dropped extends Error {}
 
 /**
  * The AWS endpoint of an environment: one HTTP server for all services, told apart by the service name that the
@@ -139,7 +135,7 @@ export class EndpointServer {
     const effects = this.#options.faults.take({ service: service.name, action, caller, input });
     let errorCode: string | null = null;
     try {
-      for (const effect of effects) await suffer(effect, service.name);
+      for (const effect of effects) await suffer(effect, throttled(service.name));
       const output = await service.call(action, input, caller);
       if (effects.some((effect) => effect.kind === "repeat")) await service.call(action, input, caller);
       if (effects.some((effect) => effect.kind === "drop-answer"))
@@ -183,23 +179,10 @@ export class EndpointServer {
   }
 }
 
-async function suffer(effect: FaultEffect, service: string): Promise<void> {
-  switch (effect.kind) {
-    case "delay":
-      await delay(effect.milliseconds);
-      return;
-    case "error":
-      throw new ServiceError(effect.code, effect.message ?? "a fault was injected", effect.statusCode ?? 400);
-    case "throttle":
-      throw service === "ec2"
-        ? new ServiceError("RequestLimitExceeded", "Request limit exceeded.", 503)
-        : new ServiceError("ThrottlingException", "Rate exceeded", 400);
-    case "drop-request":
-      throw new Dropped("request dropped by a fault");
-    case "drop-answer":
-    case "repeat":
-      return;
-  }
+function throttled(service: string): ServiceError {
+  return service === "ec2"
+    ? new ServiceError("RequestLimitExceeded", "Request limit exceeded.", 503)
+    : new ServiceError("ThrottlingException", "Rate exceeded", 400);
 }
 
 function authorizationOf(request: IncomingMessage): Authorization {

@@ -10,15 +10,29 @@ export interface EnvironmentPaths {
   readonly environmentFile: string;
   /** What the control plane that serves was started with. */
   readonly serving: string;
+  /** A store of somebody else's, with what opens it. */
+  readonly foreignStoreFile: string;
+  /** PEM: the CA that its certificate is from. */
+  readonly foreignAuthority: string;
   /** For AWS clients. */
   readonly awsVariables: string;
   readonly token: string;
   /** Bearer token of the endpoints' own administration paths: faults and recorded calls. */
   readonly administrationToken: string;
-  readonly keys: { readonly identities: string; readonly vault: string; readonly tokens: string };
+  readonly keys: {
+    readonly identities: string;
+    readonly vault: string;
+    readonly tokens: string;
+    /** Key and certificates of the S3 that machines speak to. */
+    readonly objects: string;
+    /** Of the store of somebody else's: who may use it, and its key and certificates. */
+    readonly foreignIdentities: string;
+    readonly foreignObjects: string;
+  };
   readonly documents: string;
   readonly dynamoDb: string;
   readonly objects: string;
+  readonly foreignObjects: string;
   readonly assets: string;
   /** The synthesized stage. */
   readonly stage: string;
@@ -39,6 +53,8 @@ export function environmentPaths(variables: Readonly<Record<string, string | und
     settings: join(state, "settings.json"),
     environmentFile: join(state, "environment.json"),
     serving: join(state, "serving"),
+    foreignStoreFile: join(state, "foreign-store.json"),
+    foreignAuthority: join(state, "foreign-store-ca.pem"),
     awsVariables: join(state, "aws.env"),
     token: join(state, "token"),
     administrationToken: join(keys, "administration-token"),
@@ -46,10 +62,14 @@ export function environmentPaths(variables: Readonly<Record<string, string | und
       identities: join(keys, "identities"),
       vault: join(keys, "vault"),
       tokens: join(keys, "tokens.json"),
+      objects: join(keys, "objects.pem"),
+      foreignIdentities: join(keys, "foreign-identities"),
+      foreignObjects: join(keys, "foreign-objects.pem"),
     },
     documents: join(state, "documents.sqlite"),
     dynamoDb: join(state, "dynamodb"),
     objects: join(state, "objects"),
+    foreignObjects: join(state, "foreign-objects"),
     assets: join(state, "assets"),
     stage: join(state, "stage"),
     logs: join(state, "logs"),

@@ -11,6 +11,14 @@ import type { EnvironmentPaths } from "./paths.ts";
 
 const portSchema = z.int().min(1).max(65_535);
 
+const portsSchema = z.strictObject({
+  api: portSchema,
+  aws: portSchema,
+  metadata: portSchema,
+  dynamoDb: portSchema,
+  foreignStore: portSchema.optional(),
+});
+
 /** What was chosen once for a state directory and stays. */
 const settingsSchema = z.strictObject({
   id: z.string(),
@@ -18,12 +26,11 @@ const settingsSchema = z.strictObject({
   account: z.string(),
   bridge: z.string(),
   cidr: z.string(),
-  ports: z.strictObject({
-    api: portSchema,
-    aws: portSchema,
-    metadata: portSchema,
-    dynamoDb: portSchema,
-  }),
+  // An environment from before there was a store of somebody else's has the port beside its others for it.
+  ports: portsSchema.transform(({ foreignStore, ...ports }) => ({
+    ...ports,
+    foreignStore: foreignStore ?? ports.dynamoDb + 1,
+  })),
 });
 export type EnvironmentSettings = z.infer<typeof settingsSchema>;
 
@@ -36,7 +43,7 @@ const prefixLength = 22;
 
 /** Below what Linux gives to outgoing connections: one of those would keep us from listening at the next start. */
 const portRange = { from: 20_000, to: 32_000 };
-const portCount = 4;
+const portCount = 5;
 const portAttemptsMax = 100;
 
 /** Choosing takes moments; whoever waits longer waits for something stuck. */
@@ -68,14 +75,14 @@ export async function ensureSettings(paths: EnvironmentPaths): Promise<Environme
 
 async function choose(paths: EnvironmentPaths): Promise<EnvironmentSettings> {
   const id = randomBytes(idBytes).toString("hex");
-  const [api, aws, metadata, dynamoDb] = await freePorts();
+  const [api, aws, metadata, dynamoDb, foreignStore] = await freePorts();
   const settings: EnvironmentSettings = {
     id,
     region: "local-1",
     account: "000000000000",
     bridge: `pgh${id}`,
     cidr: await freeBlock(),
-    ports: { api, aws, metadata, dynamoDb },
+    ports: { api, aws, metadata, dynamoDb, foreignStore },
   };
   await writeAtomically(paths.settings, `${JSON.stringify(settings, null, 2)}\n`, 0o600);
   return settings;
@@ -124,11 +131,11 @@ function blockOf(address: string): string {
   return `${second}.${Math.floor(Number(third) / addressesPerBlockStep) * addressesPerBlockStep}`;
 }
 
-/** Four ports in a row that nobody listens on. */
-async function freePorts(): Promise<[number, number, number, number]> {
+/** Ports in a row that nobody listens on. */
+async function freePorts(): Promise<[number, number, number, number, number]> {
   for (let attempt = 0; attempt < portAttemptsMax; attempt += 1) {
     const first = randomInt(portRange.from, portRange.to - portCount);
-    const ports = [first, first + 1, first + 2, first + 3] as const;
+    const ports = [first, first + 1, first + 2, first + 3, first + 4] as const;
     const free = await Promise.all(ports.map(isFree));
     if (free.every(Boolean)) return [...ports];
   }

@@ -13,7 +13,7 @@ export interface HostOptions {
   /** Folder with the `node_modules` that stands for what Lambda's runtime brings along (the AWS SDK). */
   readonly runtimeModules: string;
   readonly logDirectory: string;
-  /** `AWS_ENDPOINT_URL…` of the environment; asked for at every process start. */
+  /** Where the environment is and whom it trusts: `AWS_ENDPOINT_URL…`; asked for at every process start. */
   readonly endpointEnvironment: () => Readonly<Record<string, string>>;
 }
 

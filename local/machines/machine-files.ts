@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { IngressPermission, MachineSpec } from "./driver.ts";
 import type { LoopDevice } from "./volumes.ts";
 
@@ -17,6 +17,17 @@ export interface AttachedVolume {
   /** Name of the block device inside the machine. */
   readonly device: string;
 }
+
+/** What a machine finds outside of itself. */
+export interface Surroundings {
+  /** Name → address. */
+  readonly names: Readonly<Record<string, string>>;
+  /** PEM of a CA that it trusts. */
+  readonly authority: string | null;
+}
+
+/** Where Debian's programs look for the CAs that they trust. */
+const trustedAuthorities = "etc/ssl/certs/ca-certificates.crt";
 
 const emptyRecord: MachineRecord = { spec: null, volumes: [], ingress: [] };
 
@@ -50,8 +61,17 @@ export class MachineFiles {
     return record;
   }
 
-  /** The machine's own layer, written while nothing has it mounted: its names, its id, its block devices. */
-  async prepareRoot(spec: MachineSpec, devices: string): Promise<void> {
+  /**
+   * The machine's own layer, written while nothing has it mounted: its names, its id, its block devices, whom it knows
+   * and trusts.
+   * @param lower the image's directories, uppermost first.
+   */
+  async prepareRoot(
+    spec: MachineSpec,
+    devices: string,
+    lower: readonly string[],
+    surroundings: Surroundings,
+  ): Promise<void> {
     const upper = join(this.directory, "upper");
     await rm(join(this.directory, "work"), { recursive: true, force: true });
     for (const name of ["upper", "work", "root"])
@@ -59,12 +79,10 @@ export class MachineFiles {
     await this.forgetExit();
     await mkdir(join(upper, "etc", "tmpfiles.d"), { recursive: true });
     await writeFile(join(upper, devicesFile), devices);
+    await writeFile(join(upper, "etc", "hosts"), hostsOf(spec, surroundings.names));
+    if (surroundings.authority !== null) await trust(upper, lower, surroundings.authority);
     if (existsSync(join(upper, "etc", "machine-id"))) return;
     await writeFile(join(upper, "etc", "hostname"), `${spec.hostname}\n`);
-    await writeFile(
-      join(upper, "etc", "hosts"),
-      `127.0.0.1 localhost\n${spec.interface.address} ${spec.hostname}\n`,
-    );
     // Last: where it is, everything above is.
     await writeFile(join(upper, "etc", "machine-id"), `${randomUUID().replaceAll("-", "")}\n`);
   }
@@ -82,6 +100,23 @@ export class MachineFiles {
   async remove(): Promise<void> {
     await rm(this.directory, { recursive: true, force: true });
   }
+}
+
+function hostsOf(spec: MachineSpec, names: Readonly<Record<string, string>>): string {
+  const known = { localhost: "127.0.0.1", [spec.hostname]: spec.interface.address, ...names };
+  return Object.entries(known)
+    .map(([name, address]) => `${address} ${name}\n`)
+    .join("");
+}
+
+async function trust(upper: string, lower: readonly string[], authority: string): Promise<void> {
+  const image = lower
+    .map((directory) => join(directory, trustedAuthorities))
+    .find((path) => existsSync(path));
+  const trusted = image === undefined ? "" : await readFile(image, "utf8");
+  const own = join(upper, trustedAuthorities);
+  await mkdir(dirname(own), { recursive: true });
+  await writeFile(own, `${trusted.trimEnd()}\n${authority}`);
 }
 
 export async function listMachines(stateDirectory: string): Promise<string[]> {

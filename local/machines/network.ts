@@ -36,16 +36,25 @@ export async function ensureNetwork(settings: NetworkSettings): Promise<void> {
   });
 }
 
-/** Instance metadata: what a machine sends to its link-local address ends at our port on the bridge. */
-export async function redirectMetadata(settings: NetworkSettings, port: number): Promise<void> {
+/**
+ * Leads what machines send to AWS's own addresses and ports to ours on the bridge: instance metadata at its link-local
+ * address, and HTTPS to the bridge itself, which machines take for S3. A port of ours needs nobody else's leave: another
+ * server of this machine may listen on 443.
+ */
+export async function redirectServices(
+  settings: NetworkSettings,
+  ports: { readonly metadata: number; readonly objects: number },
+): Promise<void> {
   const { bridge, cidr } = checked(settings);
+  const gateway = gatewayAddress(cidr);
   const rules = [
     `add table ip ${bridge}`,
     `delete table ip ${bridge}`,
     `table ip ${bridge} {`,
     "  chain prerouting {",
     "    type nat hook prerouting priority dstnat; policy accept;",
-    `    iifname "${bridge}" ip daddr ${metadataAddress} tcp dport 80 dnat to ${gatewayAddress(cidr)}:${Number(port)}`,
+    `    iifname "${bridge}" ip daddr ${metadataAddress} tcp dport 80 dnat to ${gateway}:${Number(ports.metadata)}`,
+    `    iifname "${bridge}" ip daddr ${gateway} tcp dport 443 dnat to ${gateway}:${Number(ports.objects)}`,
     "  }",
     "}",
     "",

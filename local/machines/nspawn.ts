@@ -15,6 +15,7 @@ import {
   freeDevice,
   listMachines,
   MachineFiles,
+  type Surroundings,
 } from "./machine-files.ts";
 import {
   createMachineNetwork,
@@ -49,6 +50,10 @@ export class MachineNotRunningError extends Error {
 
 export interface NspawnDriverOptions extends NetworkSettings {
   readonly stateDirectory: string;
+  /** Names that machines know, and their addresses. */
+  readonly names?: Readonly<Record<string, string>>;
+  /** PEM of a CA that machines trust beside those of their image. */
+  readonly authority?: string;
 }
 
 /**
@@ -58,6 +63,7 @@ export interface NspawnDriverOptions extends NetworkSettings {
 export class NspawnDriver implements MachineDriver {
   readonly #network: NetworkSettings;
   readonly #stateDirectory: string;
+  readonly #surroundings: Surroundings;
   readonly #volumes: Volumes;
   /** One change at a time to a machine. */
   readonly #queues = new Queues();
@@ -72,6 +78,7 @@ export class NspawnDriver implements MachineDriver {
       );
     }
     this.#network = { bridge: options.bridge, cidr: options.cidr };
+    this.#surroundings = { names: options.names ?? {}, authority: options.authority ?? null };
     this.#volumes = new Volumes(this.#stateDirectory);
   }
 
@@ -195,7 +202,7 @@ export class NspawnDriver implements MachineDriver {
       createMachineNetwork(this.#network, machine.instanceId, machine.interface, record.ingress),
       cgroup.create(),
     ]);
-    await files.prepareRoot(machine, rules);
+    await files.prepareRoot(machine, rules, lower, this.#surroundings);
     return this.#spawnSupervisor(machine, cgroup, files, lower);
   }
 

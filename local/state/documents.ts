@@ -51,6 +51,7 @@ interface Statements {
   readonly delete: StatementSync;
   readonly list: StatementSync;
   readonly listFrom: StatementSync;
+  readonly listAfter: StatementSync;
   readonly count: StatementSync;
 }
 
@@ -63,12 +64,15 @@ function prepare(database: DatabaseSync): Statements {
     listFrom: database.prepare(
       "SELECT body FROM documents WHERE collection = ? AND id >= ? AND id < ? ORDER BY id",
     ),
+    listAfter: database.prepare(
+      "SELECT body FROM documents WHERE collection = ? AND id >= ? AND id < ? AND id > ? ORDER BY id LIMIT ?",
+    ),
     count: database.prepare("SELECT count(*) AS count FROM documents WHERE collection = ?"),
   };
 }
 
 /** Sorts after every character of an id. */
-const afterEveryId = "\u{10ffff}";
+export const afterEveryId = "\u{10ffff}";
 
 /** Documents of one kind, listed in the order of their ids. */
 export class Collection<T> {
@@ -100,6 +104,11 @@ export class Collection<T> {
   /** Documents whose id begins with `prefix`. */
   listFrom(prefix: string): T[] {
     return parseRows(this.#statements.listFrom.all(this.#name, prefix, prefix + afterEveryId));
+  }
+
+  /** At most `limit` documents whose id begins with `prefix` and comes after `after`. */
+  listAfter(prefix: string, after: string, limit: number): T[] {
+    return parseRows(this.#statements.listAfter.all(this.#name, prefix, prefix + afterEveryId, after, limit));
   }
 
   count(): number {

@@ -1,4 +1,4 @@
-import { type Cluster, type ClusterStatus, clusterStatusSchema } from "@pgherd/layers/domain";
+import { type Backup, type Cluster, type ClusterStatus, clusterStatusSchema } from "@pgherd/layers/domain";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { makeAudit, makeOperation, newClusterId, newNodeId, newOperationId } from "./support/fixtures.ts";
 import { type CallOptions, type Reply, type World, Worlds } from "./support/world.ts";
@@ -11,12 +11,15 @@ import { type CallOptions, type Reply, type World, Worlds } from "./support/worl
 let worlds: Worlds;
 let world: World;
 let cluster: Cluster;
+let backup: Backup;
 
 /** One for all: nothing here changes it. */
 beforeAll(async () => {
   worlds = await Worlds.start();
   world = await worlds.make();
   cluster = await world.makeAvailable("orders");
+  // The one that is asked to go is not the last one.
+  for (let count = 0; count < 2; count += 1) backup = await world.makeBackup(cluster.id);
 });
 afterAll(() => worlds[Symbol.asyncDispose]());
 afterEach(() => world.store.updateClusterStatus(cluster.id, "available", cluster.statusReason));
@@ -27,9 +30,12 @@ interface Verb {
   readonly path: string;
   readonly body?: unknown;
   readonly statuses: readonly ClusterStatus[];
+  /** It goes on beside other operations; `backups` do not beside another one of their own family. */
+  readonly family?: "backups" | "beside" | "deleted clusters";
 }
 
 const well = ["available", "degraded"] as const;
+const wellOrUpdating = [...well, "updating"] as const;
 const wellOrFailed = [...well, "failed"] as const;
 const post = (path: string, statuses: Verb["statuses"], body?: unknown): Verb => ({
   method: "POST",
@@ -53,6 +59,20 @@ const verbs: readonly Verb[] = [
   post("/stop", well),
   post("/start", ["stopped", "degraded"]),
   post("/rotate", well, { what: "passwords" }),
+  { ...post("/backups", wellOrUpdating, { type: "full" }), family: "backups" },
+  { method: "DELETE", path: "/backups/{backupId}", statuses: wellOrUpdating, family: "backups" },
+  { ...post("/backups/{backupId}/drill", clusterStatusSchema.options, {}), family: "beside" },
+  {
+    ...post("/restore", clusterStatusSchema.options, {
+      target: "latest",
+      into: { newCluster: { name: "again" } },
+    }),
+    family: "beside",
+  },
+  { ...post("/restore-points", wellOrUpdating, { name: "before-release" }), family: "beside" },
+  { ...post("/undelete", []), family: "deleted clusters" },
+  post("/restore/{operationId}/rollback", well),
+  post("/restore/{operationId}/confirm", well),
 ];
 
 const nameOf = ({ method, path }: Verb): string => `${method} /v1/clusters/{clusterId}${path}`;
@@ -64,7 +84,10 @@ function call(
   options: CallOptions & { query?: string; of?: string } = {},
 ): Promise<Reply> {
   const { query = "", of = cluster.id, ...rest } = options;
-  const place = path.replace("{nodeId}", cluster.nodes[1]?.id ?? "");
+  const place = path
+    .replace("{nodeId}", cluster.nodes[1]?.id ?? "")
+    .replace("{backupId}", backup.id)
+    .replace("{operationId}", newOperationId());
   return world.call(method, `/v1/clusters/${of}${place}${query}`, {
     ...(body === undefined ? {} : { body }),
     ...rest,
@@ -106,20 +129,44 @@ describe.each(verbs.map((verb) => [nameOf(verb), verb] as const))("%s", (_name, 
     expect(pathsOf(reply)).toEqual(["If-Match"]);
   });
 
-  test("beside another operation is refused, and names it", async () => {
-    const operation = makeOperation(cluster.id, { kind: "rotate-certificates" });
-    await world.store.startOperation(
-      { operation, audit: makeAudit(cluster.id), idempotency: null },
-      { status: "updating", statusReason: "As the test has it.", expectedGeneration: 1 },
-    );
-    for (const query of ["", "?dryRun=true"]) {
-      const reply = await expectRefused([409, "operation-in-progress"], () => call(verb, { query }));
-      expect(reply.body["detail"]).toContain(operation.id);
-    }
-    await world.store.endOperation(operation.id, { state: "succeeded", endedAt: operation.createdAt });
-  });
+  const isBeside = verb.family === "beside" || verb.family === "deleted clusters";
+  if (!isBeside) {
+    test("beside another operation is refused, and names it", async () => {
+      const isBackup = verb.family === "backups";
+      const kind = isBackup ? "backup-cluster" : "rotate-certificates";
+      const operation = makeOperation(cluster.id, { kind, request: { backupId: backup.id } });
+      const start = { operation, audit: makeAudit(cluster.id), idempotency: null };
+      const claim = {
+        status: "updating",
+        statusReason: "As the test has it.",
+        expectedGeneration: 1,
+      } as const;
+      if (isBackup) await world.store.startBackupOperation(start, backup);
+      else await world.store.startOperation(start, claim);
+      const refusal = isBackup ? "backup-in-progress" : "operation-in-progress";
+      for (const query of ["", "?dryRun=true"]) {
+        const reply = await expectRefused([409, refusal], () => call(verb, { query }));
+        expect(reply.body["detail"]).toContain(operation.id);
+      }
+      await world.store.endOperation(operation.id, { state: "succeeded", endedAt: operation.createdAt });
+    });
+  }
 
-  test.each(clusterStatusSchema.options.filter((status) => !verb.statuses.includes(status)))(
+  const others = clusterStatusSchema.options.filter((status) => !verb.statuses.includes(status));
+  if (verb.family === "deleted clusters") {
+    test.each(others)(
+      "while the cluster is there, and %s, is refused, and says what it is",
+      async (status) => {
+        await world.store.updateClusterStatus(cluster.id, status, "As the test has it.");
+        for (const query of ["", "?dryRun=true"]) {
+          const reply = await expectRefused([409, "not-deleted"], () => call(verb, { query }));
+          expect(reply.body["detail"]).toContain(`it is ${status}. As the test has it.`);
+        }
+      },
+    );
+  }
+
+  test.each(verb.family === "deleted clusters" ? [] : others)(
     "while the cluster is %s is refused with the statuses in which it is not",
     async (status) => {
       await world.store.updateClusterStatus(cluster.id, status, "As the test has it.");

@@ -264,11 +264,50 @@ describe("DELETE /v1/clusters/{clusterId}", () => {
     expect((await remove("*")).status).toBe(202);
   });
 
-  test("refuses parameters that it does not have: there is no final backup yet", async () => {
-    const { cluster } = await create();
+  test("takes a final backup, unless it is told not to, and says which and for how long it is kept", async () => {
+    const { cluster, operation } = await create("orders", { backup: { retainAfterDeleteDays: 30 } });
+    await end(operation.id);
+    const before = await world.store.getCluster(cluster.id);
+    for (const [query, finalBackup] of [
+      ["", true],
+      ["?finalBackup=true", true],
+      ["?finalBackup=false", false],
+    ] as const) {
+      const more = query === "" ? "?dryRun=true" : `${query}&dryRun=true`;
+      const dry = await world.call("DELETE", `/v1/clusters/${cluster.id}${more}`);
+      expect(String(dry.body["summary"]).startsWith("Take a final backup")).toBe(finalBackup);
+      expect(dry.body["summary"]).toContain(finalBackup ? "30 days" : "no backup of it that could be kept");
+      expect((dry.body["warnings"] as string[]).length).toBe(finalBackup ? 0 : 1);
+    }
+    const reply = await world.call("DELETE", `/v1/clusters/${cluster.id}`);
+    const { status, statusReason } = before ?? {};
+    expect(reply.body).toMatchObject({
+      operation: {
+        request: { finalBackup: { backupId: expect.any(String) }, before: { status, statusReason } },
+      },
+      cluster: { statusReason: expect.stringContaining("30 days") },
+      warnings: [],
+    });
+  });
 
+  test("of a stopped cluster is refused with what to do: nobody can take a final backup", async () => {
+    const { cluster, operation } = await create();
+    await end(operation.id);
+    await world.store.updateClusterStatus(cluster.id, "stopped", "Every instance is stopped.");
+    const before = await world.items();
+    for (const query of ["", "?dryRun=true"]) {
+      const reply = await world.call("DELETE", `/v1/clusters/${cluster.id}${query}`);
+      expect(code(reply)).toEqual([409, "final-backup-impossible"]);
+      expect(reply.body["detail"]).toContain("?finalBackup=false");
+    }
+    expect(await world.items()).toEqual(before);
     const reply = await world.call("DELETE", `/v1/clusters/${cluster.id}?finalBackup=false`);
+    expect(reply.status).toBe(202);
+  });
 
+  test("takes true or false for the final backup, and nothing else", async () => {
+    const { cluster } = await create();
+    const reply = await world.call("DELETE", `/v1/clusters/${cluster.id}?finalBackup=no`);
     expect(code(reply)).toEqual([422, "invalid-request"]);
     expect(reply.body["errors"]).toContainEqual(expect.objectContaining({ path: "finalBackup" }));
   });

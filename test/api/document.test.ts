@@ -45,6 +45,18 @@ test("the document describes every route of the API", async () => {
   ).toEqual(
     [
       "DELETE /v1/clusters/{clusterId}",
+      "DELETE /v1/clusters/{clusterId}/backups/{backupId}",
+      "POST /v1/clusters/{clusterId}/backups/{backupId}/drill",
+      "GET /v1/clusters/{clusterId}/backups",
+      "GET /v1/clusters/{clusterId}/backups/{backupId}",
+      "POST /v1/clusters/{clusterId}/backups",
+      "POST /v1/clusters/{clusterId}/restore",
+      "POST /v1/clusters/{clusterId}/undelete",
+      "GET /v1/clusters/{clusterId}/restore-points",
+      "POST /v1/clusters/{clusterId}/restore-points",
+      "GET /v1/backups",
+      "POST /v1/clusters/{clusterId}/restore/{operationId}/rollback",
+      "POST /v1/clusters/{clusterId}/restore/{operationId}/confirm",
       "GET /docs",
       "GET /healthz",
       "GET /openapi.json",

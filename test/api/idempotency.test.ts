@@ -54,6 +54,28 @@ test("ten calls at once make one cluster and all get the same answer", async () 
   expect((await world.store.listClusters({ limit: 10, cursor: null })).items).toHaveLength(1);
 });
 
+test.each<[string, (clusterId: string) => [string, string, unknown]]>([
+  ["of a name", () => ["POST", "/v1/clusters", { name: "orders", members: 1 }]],
+  ["of the cluster", (id) => ["POST", `/v1/clusters/${id}/stop`, undefined]],
+  ["of its backups", (id) => ["POST", `/v1/clusters/${id}/backups`, { type: "full" }]],
+])(
+  "a call that comes second to the very claim %s that its twin has just made gets the twin's answer",
+  async (_what, callOf) => {
+    const { race, world: racing } = await worlds.makeRacing();
+    const cluster = await racing.makeAvailable("invoices");
+    const [method, path, body] = callOf(cluster.id);
+    const { early, late } = await race(() =>
+      racing.call(method, path, { ...(body === undefined ? {} : { body }), ...keyed("key") }),
+    );
+
+    expect(early.status, early.text).toBe(202);
+    expect(late.status, late.text).toBe(202);
+    expect(late.text).toBe(early.text);
+    expect(late.headers["idempotent-replayed"]).toBe("true");
+    expect(racing.executions.started).toHaveLength(1);
+  },
+);
+
 describe("a key that was used", () => {
   test("with another body, path, method or parameter is refused and changes nothing", async () => {
     const first = await create("key");

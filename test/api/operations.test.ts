@@ -116,10 +116,20 @@ describe("POST /v1/operations/{operationId}/cancel", () => {
     expect(events.items.map((event) => event.action)).toEqual(["cancel-operation", "create-cluster"]);
   });
 
-  test("is refused when the operation has ended, and for a delete", async () => {
+  test("is taken for a delete as long as its final backup is not there", async () => {
+    await end(operationId);
+    const { body } = await world.call("DELETE", `/v1/clusters/${clusterId}`);
+    const { id } = (body as { operation: { id: string } }).operation;
+    expect((await cancel(id)).status).toBe(202);
+    const taken = { name: "final-backup", state: "succeeded", startedAt: null, endedAt: null } as const;
+    await world.store.updateStep(id, taken);
+    expect(code(await cancel(id))).toEqual([409, "wrong-status"]);
+  });
+
+  test("is refused when the operation has ended, and for a delete without a final backup", async () => {
     await end(operationId);
     expect(code(await cancel(operationId))).toEqual([409, "operation-ended"]);
-    const { body } = await world.call("DELETE", `/v1/clusters/${clusterId}`);
+    const { body } = await world.call("DELETE", `/v1/clusters/${clusterId}?finalBackup=false`);
 
     expect(code(await cancel((body as { operation: { id: string } }).operation.id))).toEqual([
       409,

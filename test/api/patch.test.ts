@@ -1,4 +1,4 @@
-import type { Cluster } from "@pgherd/layers/domain";
+import { backupDefault, type Cluster } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type CallOptions, type Reply, type World, Worlds } from "./support/world.ts";
 
@@ -93,6 +93,14 @@ describe("PATCH", () => {
     const reply = await patch({ tags: { team: "billing" }, deletionProtection: true });
     expect(requestOf(reply)).toMatchObject({ isRecordOnly: true });
     expect(specOf(reply)).toMatchObject({ tags: { team: "billing" }, deletionProtection: true });
+  });
+
+  test("of what is kept of backups concerns no node", async () => {
+    const reply = await patch({ backup: { retention: { logical: 14 } } });
+    expect(requestOf(reply)).toMatchObject({ isRecordOnly: true });
+    expect(specOf(reply).backup).toMatchObject({ retention: { logical: 14 } });
+    await end(reply);
+    expect(specOf(await patch({ backup: null })).backup).toEqual(backupDefault);
   });
 
   test("of nothing repairs what differs, and the spec's generation stays", async () => {

@@ -2,7 +2,7 @@ import { DynamoStore } from "@pgherd/layers/aws/store";
 import type { Cluster, Problem } from "@pgherd/layers/domain";
 import { IdempotencyConflict } from "@pgherd/layers/ports";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type DynamoDB, startDynamoDB } from "../world/dynamodb.ts";
+import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 import {
   makeAudit,
   makeCluster,
@@ -18,7 +18,7 @@ let table: string;
 let store: DynamoStore;
 
 beforeAll(async () => {
-  database = await startDynamoDB();
+  database = openDynamoDB();
 });
 afterAll(() => database[Symbol.asyncDispose]());
 beforeEach(async () => {

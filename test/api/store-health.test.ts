@@ -2,13 +2,13 @@ import { DynamoStore } from "@pgherd/layers/aws/store";
 import { unknownHealth } from "@pgherd/layers/domain";
 import type { HealthUpdate } from "@pgherd/layers/ports";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type DynamoDB, startDynamoDB } from "../world/dynamodb.ts";
+import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 import { makeAudit, makeCreate, makeOperation } from "./support/fixtures.ts";
 
 let dynamodb: DynamoDB;
 let store: DynamoStore;
 beforeAll(async () => {
-  dynamodb = await startDynamoDB();
+  dynamodb = openDynamoDB();
   store = new DynamoStore(await dynamodb.createTable(), dynamodb.config);
 });
 afterAll(() => dynamodb[Symbol.asyncDispose]());
@@ -33,6 +33,8 @@ function degraded(clusterId: string, nodeId: string): HealthUpdate {
       findings: [`node-silent ${nodeId}`],
       leaders: { 0: { nodeId, timeline: 3 } },
       certificatesUntil: null,
+      archivedUntil: null,
+      lastBackups: { full: "2026-01-01T02:00:03.000Z" },
       silentSince: { [nodeId]: new Date().toISOString() },
     },
     events: [makeAudit(clusterId, { action: "cluster-degraded" })],

@@ -2,7 +2,7 @@ import { DynamoStore } from "@pgherd/layers/aws/store";
 import type { Cluster, Operation, OperationStep, Problem } from "@pgherd/layers/domain";
 import { IdempotencyConflict } from "@pgherd/layers/ports";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type DynamoDB, startDynamoDB } from "../world/dynamodb.ts";
+import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 import {
   makeAudit,
   makeCreate,
@@ -23,7 +23,7 @@ const problem = (code: string) => expect.objectContaining({ name: "Problem", cod
 const deleting = { status: "deleting", statusReason: "The cluster is being deleted." } as const;
 
 beforeAll(async () => {
-  database = await startDynamoDB();
+  database = openDynamoDB();
 });
 afterAll(() => database[Symbol.asyncDispose]());
 beforeEach(async () => {

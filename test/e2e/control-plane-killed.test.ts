@@ -52,7 +52,10 @@ describe("every process of the control plane killed with -9", () => {
       expect((await api.operationEnd(operation.id)).state).toBe("succeeded");
       expect(await instancesOf(cluster.id)).toBe(1);
 
-      const answer = await api.call<{ operation: { id: string } }>("DELETE", `/v1/clusters/${cluster.id}`);
+      const answer = await api.call<{ operation: { id: string } }>(
+        "DELETE",
+        `/v1/clusters/${cluster.id}?finalBackup=false`,
+      );
       await sleep(ms / 3);
       await environment.killControlPlane();
       await environment.npm("start", "--no-demo");

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { policyStatements, type Statement } from "./support/policies.ts";
+import { policyStatements, type Statement, show } from "./support/policies.ts";
 import { allResources, type Stack, synthesizeAll } from "./support/synthesized.ts";
 
 /** Actions for which IAM knows no resource (Service Authorization Reference). */
@@ -15,6 +15,7 @@ const withoutResources = [
   "ec2messages:GetEndpoint",
   "ec2messages:GetMessages",
   "ec2messages:SendReply",
+  "scheduler:ListSchedules",
   "ssm:DescribeInstanceInformation",
   "ssm:GetCommandInvocation",
   "ssmmessages:CreateControlChannel",
@@ -73,7 +74,7 @@ describe("every policy", () => {
     }
   });
 
-  test("lets a role be passed to EC2 only, and only the nodes' own", () => {
+  test("lets a role be passed to EC2 and the scheduler only: the nodes' own and the schedules'", () => {
     const passing = statements.filter(({ actions }) => actions.includes("iam:PassRole"));
     expect([...new Set(passing.map(({ stage }) => stage))].sort()).toEqual([
       "dev",
@@ -82,9 +83,11 @@ describe("every policy", () => {
       "staging",
     ]);
     for (const { resources, conditions } of passing) {
-      expect(conditions).toEqual({ StringEquals: { "iam:PassedToService": "ec2.amazonaws.com" } });
       expect(resources).toHaveLength(1);
-      expect(resources[0]).toContain("IdentityRole");
+      const isOfNodes = resources[0]?.includes("IdentityRole") === true;
+      if (!isOfNodes) expect(resources[0]).toContain("SchedulesRole");
+      const service = isOfNodes ? "ec2.amazonaws.com" : "scheduler.amazonaws.com";
+      expect(conditions).toEqual({ StringEquals: { "iam:PassedToService": service } });
     }
   });
 
@@ -107,30 +110,95 @@ describe("every policy", () => {
   });
 });
 
+/** Statements that read or write a secret, or what it is sealed with. */
+const aboutSecrets = (owner: string) =>
+  of(owner).filter(({ actions }) =>
+    actions.some((action) => /^kms:|^ssm:(Get|Put)Parameters?$/.test(action)),
+  );
+
+/** Keys of stores of others, which people put there, and no secret of a cluster. */
+function expectStoreKeysAlone(owner: string): void {
+  const found = aboutSecrets(owner);
+  expect(found.flatMap(({ actions }) => actions).toSorted()).toEqual(["kms:Decrypt", "ssm:GetParameter"]);
+  for (const { actions, conditions, resources } of found) {
+    const places = actions.includes("ssm:GetParameter")
+      ? resources
+      : [show(conditions["StringLike"]?.["kms:EncryptionContext:PARAMETER_ARN"])];
+    expect(places).toEqual([expect.stringMatching(/:parameter\/pgherd\/prod\/stores\/\*$/)]);
+  }
+}
+
 describe("a node", () => {
-  test("reads passwords of users and nothing else in Parameter Store, above all no CA key", () => {
-    const reading = of("IdentityRole").filter(({ actions }) => actions.includes("ssm:GetParameter"));
-    expect(reading.flatMap(({ resources }) => resources).map((arn) => arn.split(":").at(-1))).toEqual([
+  test("reads passwords of users, the pass of backups and keys of stores in Parameter Store, above all no CA key", () => {
+    const paths = [
       "parameter/pgherd/prod/clu_*/users/*",
-    ]);
-    const decrypting = of("IdentityRole").filter(({ actions }) => actions.includes("kms:Decrypt"));
-    expect(decrypting).toHaveLength(1);
-    expect(JSON.stringify(decrypting[0]?.conditions)).toContain("parameter/pgherd/prod/clu_*/users/*");
+      "parameter/pgherd/prod/clu_*/backup/*",
+      "parameter/pgherd/prod/stores/*",
+    ];
+    const reading = of("IdentityRole").filter(({ actions }) => actions.includes("ssm:GetParameters"));
+    const read = reading.flatMap(({ resources }) => resources).map((arn) => arn.split(":").at(-1));
+    expect(read.sort()).toEqual([...paths].sort());
+    const decrypting = of("IdentityRole").filter(({ conditions }) =>
+      JSON.stringify(conditions).includes("PARAMETER_ARN"),
+    );
+    expect(decrypting.flatMap(({ actions }) => actions)).toEqual(paths.map(() => "kms:Decrypt"));
+    for (const path of paths) expect(JSON.stringify(decrypting)).toContain(path);
   });
 
-  test("reads programs below the environment's prefix and nothing else in S3", () => {
-    const reading = of("IdentityRole").filter(({ actions }) =>
-      actions.some((action) => action.startsWith("s3:")),
-    );
-    expect(reading.map(({ actions }) => actions)).toEqual([["s3:GetObject"]]);
-    expect(reading[0]?.resources[0]).toMatch(/\/pgherd\/prod\/\*\.mjs$/);
+  test("reads programs below the environment's prefix in S3, and keeps backups below the clusters' own", () => {
+    const objects = of("IdentityRole")
+      .filter(({ actions }) => actions.some((action) => /^s3:(?!List(Bucket|BucketMulti))/.test(action)))
+      .map(({ actions, resources }) => [
+        [...actions].sort(),
+        resources.map((arn) => arn.replace(/^.*>/, "")),
+      ]);
+    expect(objects).toEqual([
+      [["s3:GetObject"], [expect.stringMatching(/\/pgherd\/prod\/\*\.mjs$/)]],
+      [
+        [
+          "s3:AbortMultipartUpload",
+          "s3:DeleteObject",
+          "s3:GetObject",
+          "s3:ListMultipartUploadParts",
+          "s3:PutObject",
+        ],
+        ["/clusters/*"],
+      ],
+    ]);
+  });
+
+  test("lists backups below the clusters' prefix alone, and changes nothing about the bucket", () => {
+    const listing = of("IdentityRole").filter(({ actions }) => actions.includes("s3:ListBucket"));
+    expect(listing).toHaveLength(1);
+    expect(listing[0]?.actions).toEqual(["s3:ListBucket", "s3:ListBucketMultipartUploads"]);
+    expect(listing[0]?.conditions).toEqual({ StringLikeIfExists: { "s3:prefix": "clusters/*" } });
+    const everywhere = statements.flatMap(({ actions }) => actions);
+    expect(everywhere.filter((action) => /^s3:(Put|Delete|Create)Bucket/.test(action))).toEqual([]);
+  });
+
+  test("uses the key for backups through S3, and for the objects of their bucket only", () => {
+    const using = of("IdentityRole").filter(({ actions }) => actions.includes("kms:GenerateDataKey"));
+    expect(using).toHaveLength(1);
+    expect(using[0]?.actions).toEqual(["kms:Decrypt", "kms:GenerateDataKey"]);
+    expect(Object.keys(using[0]?.conditions ?? {})).toEqual(["StringEquals"]);
+    expect(using[0]?.conditions["StringEquals"]).toEqual({
+      "kms:ViaService": "s3.eu-central-1.amazonaws.com",
+      "kms:EncryptionContext:aws:s3:arn": expect.anything(),
+    });
   });
 
   test("does nothing else but answer its agent's messages", () => {
     const messages = /^(ec2messages|ssmmessages):/;
     expect(actionsOf("IdentityRole").filter((action) => !messages.test(action))).toEqual([
       "kms:Decrypt",
+      "kms:GenerateDataKey",
+      "s3:AbortMultipartUpload",
+      "s3:DeleteObject",
       "s3:GetObject",
+      "s3:ListBucket",
+      "s3:ListBucketMultipartUploads",
+      "s3:ListMultipartUploadParts",
+      "s3:PutObject",
       "ssm:GetParameter",
       "ssm:GetParameters",
       "ssm:UpdateInstanceInformation",
@@ -138,11 +206,102 @@ describe("a node", () => {
   });
 });
 
+describe("a schedule", () => {
+  test("may start the function that takes backups, and nothing else", () => {
+    const own = of("SchedulesRole");
+    expect(own).toHaveLength(1);
+    expect(own[0]).toMatchObject({ actions: ["lambda:InvokeFunction"], conditions: {} });
+    expect(own[0]?.resources.map((arn) => arn.split(":function:")[1])).toEqual(["pgherd-prod-start-backup"]);
+  });
+
+  test("is the scheduler's alone, and only for the environment's own group", () => {
+    const roles = allResources(stacks, "AWS::IAM::Role").filter(({ id }) => id.startsWith("SchedulesRole"));
+    expect(roles.map(({ stage }) => stage).sort()).toEqual(["dev", "local", "prod", "staging"]);
+    for (const { Properties, stage } of roles) {
+      const document = JSON.stringify(Properties["AssumeRolePolicyDocument"]);
+      expect(document).toContain('"Principal":{"Service":"scheduler.amazonaws.com"}');
+      expect(document).toContain('"aws:SourceAccount"');
+      expect(document).toContain(`:schedule-group/pgherd-${stage}-clusters`);
+    }
+  });
+
+  test("is made by whoever makes or changes clusters, removed with them, and within the group alone", () => {
+    const may = (action: string): string[] =>
+      statements
+        .filter(({ actions, stage }) => stage === "prod" && actions.includes(`scheduler:${action}`))
+        .map(({ policy }) => policy.replace(/(Workflow|Reconciler)?Role.*$/, ""))
+        .sort();
+    const changing = [
+      "ConvergeCluster",
+      "CreateCluster",
+      "RecoverCluster",
+      "RestoreCluster",
+      "UndeleteCluster",
+    ];
+    expect(may("CreateSchedule")).toEqual(changing);
+    expect(may("UpdateSchedule")).toEqual(changing);
+    expect(may("DeleteSchedule")).toEqual([...changing, "DeleteCluster", "Orphans"].sort());
+    expect(may("ListSchedules")).toEqual(["Orphans"]);
+    const made = statements.filter(({ actions }) => actions.includes("scheduler:DeleteSchedule"));
+    for (const { resources, stage } of made) {
+      expect(resources.map((arn) => arn.split(":").at(-1))).toEqual([
+        `schedule/pgherd-${stage}-clusters/clu_*`,
+      ]);
+    }
+  });
+});
+
 describe("a function", () => {
-  test("of the API makes and removes no machine and reads no secret", () => {
-    expect(actionsOf("ApiFunctionRole").filter((action) => /^(ec2|kms|iam):|Parameter/.test(action))).toEqual(
-      [],
+  const objects = (owner: string) =>
+    of(owner).filter(({ actions }) => actions.some((one) => one.startsWith("s3:")));
+
+  test("of the API sees the names of backups, and none of what is in them", () => {
+    expect(objects("ApiFunctionRole").flatMap(({ actions }) => actions)).toEqual(["s3:ListBucket"]);
+    expect(objects("ApiFunctionRole").map(({ conditions }) => conditions)).toEqual([
+      { StringLike: { "s3:prefix": "clusters/*" } },
+    ]);
+  });
+
+  test("that removes what was kept of deleted clusters reads no backup, and of secrets keys of stores alone", () => {
+    const [listing, removing, ...more] = objects("DeletedClustersReconcilerRole");
+    expect(more).toEqual([]);
+    expect(listing).toMatchObject({
+      actions: ["s3:ListBucket"],
+      conditions: { StringLike: { "s3:prefix": "clusters/*" } },
+    });
+    expect(removing?.actions).toEqual(["s3:DeleteObject"]);
+    expect(removing?.resources.map((arn) => arn.replace(/^.*>/, ""))).toEqual(["/clusters/*"]);
+    expectStoreKeysAlone("DeletedClustersReconcilerRole");
+    const reading = /^(ec2:|s3:Get|s3:Put)/;
+    expect(actionsOf("DeletedClustersReconcilerRole").filter((action) => reading.test(action))).toEqual([]);
+  });
+
+  test("that deletes clusters starts backups, and nothing else", () => {
+    const starting = of("DeleteClusterWorkflowRole").filter(({ actions }) =>
+      actions.includes("lambda:InvokeFunction"),
     );
+    expect(starting.flatMap(({ resources }) => resources)).toEqual([
+      expect.stringMatching(/BackupCluster.*Aliaslive/),
+    ]);
+  });
+
+  test("of the API makes and removes no machine, and reads keys of stores and no other secret", () => {
+    expect(actionsOf("ApiFunctionRole").filter((action) => /^(ec2|iam):/.test(action))).toEqual([]);
+    const parameters = actionsOf("ApiFunctionRole").filter((action) => action.includes("Parameter"));
+    expect(parameters).toEqual(["ssm:GetParameter"]);
+    expectStoreKeysAlone("ApiFunctionRole");
+  });
+
+  test("reads keys of stores only where it tries a store or removes what is in it", () => {
+    const reading = statements.filter(({ resources }) => resources.some((arn) => arn.includes("/stores/")));
+    const owners = new Set(reading.map(({ policy }) => policy.replace(/(Role|DefaultPolicy).*$/, "")));
+    expect([...owners].toSorted()).toEqual([
+      "ApiFunction",
+      "CreateClusterWorkflow",
+      "DeletedClustersReconciler",
+      "Identity",
+      "RestoreClusterWorkflow",
+    ]);
   });
 
   test("that deletes clusters makes nothing and decrypts nothing", () => {
@@ -159,7 +318,10 @@ describe("a function", () => {
   });
 
   test("that starts operations invokes aliases and nothing else", () => {
-    const invoking = statements.filter(({ actions }) => actions.includes("lambda:InvokeFunction"));
+    const invoking = statements.filter(
+      ({ actions, policy }) =>
+        actions.includes("lambda:InvokeFunction") && !policy.startsWith("SchedulesRole"),
+    );
     expect(invoking.length).toBeGreaterThan(0);
     expect(
       invoking.flatMap(({ resources }) => resources).filter((arn) => !arn.includes("Aliaslive")),

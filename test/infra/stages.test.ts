@@ -7,7 +7,9 @@ import { allResources, findStack, resourcesOf, type Stack, synthesizeAll } from 
 const statefulIds = {
   "AWS::DynamoDB::Table": ["Table710B521B"],
   "AWS::KMS::Key": ["Key9BCD29C7"],
+  "AWS::S3::Bucket": ["BackupsBucket2936A3AA"],
   "AWS::EC2::VPC": ["NetworkVpc7FB7348F"],
+  "AWS::Scheduler::ScheduleGroup": ["SchedulesGroupC7F67308"],
 } as const;
 
 /** What `local/` has to bring about. A new type needs a place there, or a reason why one machine has no use for it. */
@@ -36,7 +38,10 @@ const localTypes = [
   "AWS::Lambda::Permission",
   "AWS::Lambda::Version",
   "AWS::Logs::LogGroup",
+  "AWS::S3::Bucket",
+  "AWS::S3::BucketPolicy",
   "AWS::SSM::Document",
+  "AWS::Scheduler::ScheduleGroup",
 ];
 const localIntrinsics = ["Fn::GetAtt", "Fn::ImportValue", "Fn::Join", "Ref"];
 
@@ -131,6 +136,49 @@ describe("what holds data", () => {
     }
   });
 
+  test("is one bucket of backups: private, over TLS alone, encrypted by the environment's key, with versions", () => {
+    const keys = allResources(stacks, "AWS::KMS::Key");
+    const buckets = allResources(stacks, "AWS::S3::Bucket");
+    expect(buckets.map(({ stage }) => stage).sort()).toEqual([...stageNames].sort());
+    for (const { Properties, stage } of buckets) {
+      const key = keys.find((found) => found.stage === stage)?.id;
+      expect(Properties).toMatchObject({
+        PublicAccessBlockConfiguration: {
+          BlockPublicAcls: true,
+          BlockPublicPolicy: true,
+          IgnorePublicAcls: true,
+          RestrictPublicBuckets: true,
+        },
+        OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
+        BucketEncryption: {
+          ServerSideEncryptionConfiguration: [
+            {
+              BucketKeyEnabled: true,
+              ServerSideEncryptionByDefault: {
+                SSEAlgorithm: "aws:kms",
+                KMSMasterKeyID: { "Fn::GetAtt": [key, "Arn"] },
+              },
+            },
+          ],
+        },
+        VersioningConfiguration: { Status: "Enabled" },
+      });
+      expect(Properties["BucketName"]).toBeUndefined();
+    }
+    for (const { Properties } of allResources(stacks, "AWS::S3::BucketPolicy")) {
+      expect(Properties["PolicyDocument"]).toMatchObject({
+        Statement: [
+          {
+            Effect: "Deny",
+            Action: "s3:*",
+            Principal: { AWS: "*" },
+            Condition: { Bool: { "aws:SecureTransport": "false" } },
+          },
+        ],
+      });
+    }
+  });
+
   test("is one table with two indexes, point-in-time recovery and no capacity to plan", () => {
     for (const table of allResources(stacks, "AWS::DynamoDB::Table")) {
       expect(table.Properties).toMatchObject({
@@ -198,8 +246,11 @@ describe("functions", () => {
     expect([...new Set(names)].sort()).toEqual([
       "api",
       "certificates",
+      "delete-cluster",
       "expirations",
+      "scheduled-backups",
       "self-healing",
+      "start-backup",
       "stuck-operations",
     ]);
   });

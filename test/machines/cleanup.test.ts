@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, expect, test } from "vitest";
 import { listRemains, removeEverything } from "../../local/machines/cleanup.ts";
-import { redirectMetadata } from "../../local/machines/network.ts";
+import { redirectServices } from "../../local/machines/network.ts";
 import { Lab, nodeImage } from "./support/machines.ts";
 
 const run = promisify(execFile);
@@ -20,7 +20,7 @@ async function busy(lab: Lab): Promise<string> {
   await lab.driver.createVolume(volumeId, 1);
   await lab.driver.attachVolume(volumeId, machine.instanceId);
   await lab.driver.boot(machine);
-  await redirectMetadata({ bridge: lab.bridge, cidr: lab.cidr }, 4_999);
+  await redirectServices({ bridge: lab.bridge, cidr: lab.cidr }, { metadata: 4_999, objects: 4_998 });
   const device = "/dev/nvme1n1";
   await lab.shell(machine, `mkfs.xfs -q ${device} && mkdir /data && mount ${device} /data`);
   return machine.instanceId;

@@ -6,11 +6,11 @@ import type { OperationKind } from "../../layers/domain/index.ts";
 import { loopHandler, workflowHandler } from "../../layers/runtime/workflow.ts";
 import { openCloud } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
-import { type DynamoDB, startDynamoDB } from "../world/dynamodb.ts";
+import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 
 let dynamodb: DynamoDB;
 beforeAll(async () => {
-  dynamodb = await startDynamoDB();
+  dynamodb = openDynamoDB();
 });
 afterAll(() => dynamodb[Symbol.asyncDispose]());
 

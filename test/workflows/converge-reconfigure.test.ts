@@ -9,11 +9,11 @@ import {
   openConverging,
 } from "../world/converging.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, startDynamoDB } from "../world/dynamodb.ts";
+import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 
 let dynamodb: DynamoDB;
 beforeAll(async () => {
-  dynamodb = await startDynamoDB();
+  dynamodb = openDynamoDB();
 });
 afterAll(() => dynamodb[Symbol.asyncDispose]());
 

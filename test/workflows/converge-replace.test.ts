@@ -5,11 +5,11 @@ import type { ClusterNode, ConvergeRequest } from "../../layers/domain/index.ts"
 import { openCloud } from "../world/cloud.ts";
 import { type Converging, everythingTwice, expectConverged, openConverging } from "../world/converging.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, startDynamoDB } from "../world/dynamodb.ts";
+import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 
 let dynamodb: DynamoDB;
 beforeAll(async () => {
-  dynamodb = await startDynamoDB();
+  dynamodb = openDynamoDB();
 });
 afterAll(() => dynamodb[Symbol.asyncDispose]());
 

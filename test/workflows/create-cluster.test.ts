@@ -1,5 +1,6 @@
 import { ulid } from "ulid";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { MakingPorts } from "../../functions/workflows/create-cluster/ports.ts";
 import { createClusterWorkflow } from "../../functions/workflows/create-cluster.ts";
 import { prefixed } from "../../layers/domain/ids.ts";
 import type { NodeCommandPort } from "../../layers/ports/index.ts";
@@ -7,12 +8,12 @@ import { stepsOf } from "../../layers/runtime/workflow.ts";
 import type { FaultRule } from "../../local/endpoints/faults.ts";
 import { type Cloud, openCloud, zones } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
-import { type DynamoDB, startDynamoDB } from "../world/dynamodb.ts";
+import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 import { expectUnwound, inventory, inventoryOf } from "../world/expectations.ts";
 
 let dynamodb: DynamoDB;
 beforeAll(async () => {
-  dynamodb = await startDynamoDB();
+  dynamodb = openDynamoDB();
 });
 afterAll(async () => {
   await dynamodb[Symbol.asyncDispose]();
@@ -85,11 +86,12 @@ test("every step of a create that ended, done again, changes nothing", async () 
   await using cloud = await openCloud(dynamodb);
   const { operation, cluster } = await new ControlPlane(cloud).create({ name: "orders", members: 3 });
   const before = { leftovers: await cloud.leftovers(), done: [...cloud.machines.done] };
+  const holder = prefixed("operation", ulid());
   await cloud.ports.store.startOperation(
     {
       operation: {
         ...operation,
-        id: prefixed("operation", ulid()),
+        id: holder,
         state: "pending",
         endedAt: null,
         steps: [],
@@ -112,11 +114,15 @@ test("every step of a create that ended, done again, changes nothing", async () 
   );
   const nodes = (cluster?.nodes ?? []).map(({ id, zone }) => ({ id, zone }));
   const leader = nodes.at(-1)?.id ?? "";
+  // Nodes know what they did for the first operation, and the second one holds the cluster.
+  const { store } = cloud.ports;
+  const recordOnCluster: typeof store.recordOnCluster = (clusterId, _operationId, change) =>
+    store.recordOnCluster(clusterId, holder, change);
   const scope = {
     operationId: operation.id,
     clusterId: operation.clusterId,
     nodes,
-    ports: cloud.ports,
+    ports: { ...cloud.ports, store: { ...store, recordOnCluster } },
     request: {},
     said: () => leader,
   };
@@ -134,6 +140,7 @@ test("every step of a create that ended, done again, changes nothing", async () 
   }
   const after = await cloud.ports.store.getCluster(operation.clusterId);
   expect(after?.nodes).toEqual(cluster?.nodes);
+  expect(after?.schedules).toEqual(cluster?.schedules);
 });
 
 interface Breakage {
@@ -209,6 +216,11 @@ const breakages: readonly Breakage[] = [
   { step: "members", says: /await-members is broken/, breaks: refuses("await-members") },
   { step: "database", says: /apply-database is broken/, breaks: refuses("apply-database") },
   { step: "verify", says: /verify is broken/, breaks: refuses("verify") },
+  {
+    step: "schedules",
+    says: /schedules/,
+    breaks: fault("scheduler", "CreateSchedule", "ServiceQuotaExceededException", { nth: 2 }),
+  },
 ];
 
 describe("a create that fails removes everything that it had made", () => {
@@ -218,6 +230,7 @@ describe("a create that fails removes everything that it had made", () => {
     const { operation, cluster } = await new ControlPlane(cloud).create({ name: "orders", members: 3 });
     expectUnwound(operation, { state: "failed", message: says });
     expect(await cloud.leftovers()).toEqual([]);
+    expect(cloud.machines.backups.repositories.size).toBe(0);
     expect(cluster).toMatchObject({
       status: "failed",
       statusReason: expect.stringMatching(says),
@@ -244,6 +257,43 @@ describe("a create that fails removes everything that it had made", () => {
   });
 });
 
+describe("what a create that fails has archived", () => {
+  test("goes once no machine writes there any more, and leaves the archives of others alone", async () => {
+    await using cloud = await openCloud(dynamodb);
+    const neighbour = await new ControlPlane(cloud).create({ name: "invoices", members: 1 });
+    const seen: { clusterId: string; machines: number | undefined; hadStanza: boolean }[] = [];
+    const repositories: MakingPorts["repositories"] = {
+      removeAll: async (place, forMs) => {
+        const { clusterId } = place;
+        const { instance: machines } = await inventory(cloud);
+        const hadStanza = cloud.machines.backups.repositories.has(clusterId);
+        seen.push({ clusterId, machines, hadStanza });
+        return cloud.ports.repositories.removeAll(place, forMs);
+      },
+    };
+    refuses("verify")(cloud);
+    const plane = new ControlPlane(cloud, { ...cloud.ports, repositories });
+    const { operation } = await plane.create({ name: "orders", members: 3 });
+    expectUnwound(operation, { state: "failed", message: /verify is broken/ });
+    expect(seen).toEqual([{ clusterId: operation.clusterId, machines: 1, hadStanza: true }]);
+    expect([...cloud.machines.backups.repositories.keys()]).toEqual([neighbour.operation.clusterId]);
+  });
+
+  test("and S3 does not remove is named, and stays readable until somebody deletes the cluster", async () => {
+    await using cloud = await openCloud(dynamodb);
+    refuses("verify")(cloud);
+    cloud.machines.backups.removalFailure = "S3 does not delete an object: AccessDenied";
+    const plane = new ControlPlane(cloud);
+    const { operation } = await plane.create({ name: "orders", members: 1 });
+    expect(operation.error?.message).toMatch(/verify is broken.*cipher-pass: S3 does not delete an object/s);
+    expect(await cloud.leftovers()).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^parameter .*\/backup\//)]),
+    );
+    expect((await plane.delete(operation.clusterId)).state).toBe("succeeded");
+    expect(await cloud.leftovers()).toEqual([]);
+  });
+});
+
 describe("a create that is cancelled removes everything that it had made", () => {
   test.each(["nothing", ...stepNames])("while it does %s", async (name) => {
     await using cloud = await openCloud(dynamodb);
@@ -265,6 +315,7 @@ describe("a create that is cancelled removes everything that it had made", () =>
     expectUnwound(operation, { state: "cancelled", message: /was cancelled/ });
     expect(operation.error?.code).toBe("cancelled");
     expect(await cloud.leftovers()).toEqual([]);
+    expect(cloud.machines.backups.repositories.size).toBe(0);
   });
 });
 
@@ -341,7 +392,7 @@ test("what could not be undone is named, stays on record, and goes with a delete
   const plane = new ControlPlane(cloud);
   const { operation, cluster } = await plane.create({ name: "orders", members: 2 });
   expect(operation.state).toBe("failed");
-  expect(operation.error?.message).toMatch(/verify is broken.*Undoing failed at 4 things/);
+  expect(operation.error?.message).toMatch(/verify is broken.*Undoing failed at 5 things/);
   expect(operation.error?.message).toMatch(/volumes on node .*volumes on node /);
   expect(operation.error?.message).toMatch(/passwords: .*authority: /);
   expect(operation.steps.find((step) => step.name === "volumes")?.state).toBe("undo-failed");

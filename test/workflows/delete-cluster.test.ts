@@ -2,11 +2,11 @@ import { EC2Client, StopInstancesCommand, TerminateInstancesCommand } from "@aws
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Cloud, openCloud } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
-import { type DynamoDB, startDynamoDB } from "../world/dynamodb.ts";
+import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 
 let dynamodb: DynamoDB;
 beforeAll(async () => {
-  dynamodb = await startDynamoDB();
+  dynamodb = openDynamoDB();
 });
 afterAll(async () => {
   await dynamodb[Symbol.asyncDispose]();
@@ -79,13 +79,35 @@ test("a delete that is carried out twice is carried out once", async () => {
   expect(await cloud.leftovers()).toEqual([]);
 });
 
-test("a cancel does not stop a delete: what it removed does not come back", async () => {
+test("a cancel does not stop a delete that has begun: what it removed does not come back", async () => {
   await using cloud = await openCloud(dynamodb);
   const plane = new ControlPlane(cloud);
   const { operation } = await plane.create({ name: "orders", members: 1 });
   const written = await plane.writeDelete(operation.clusterId);
-  await plane.requestCancel(written);
+  let isAsked = false;
+  plane.hooks.afterCheckpoint = async () => {
+    const { steps } = await plane.read(written.id);
+    if (isAsked || !steps.some(({ name, state }) => name === "instances" && state === "running")) return;
+    isAsked = true;
+    await plane.requestCancel(written);
+  };
   expect((await plane.carryOut(written)).state).toBe("succeeded");
+  expect(isAsked).toBe(true);
+  expect(await cloud.leftovers()).toEqual([]);
+});
+
+test("an execution that takes another's place in a delete that has begun heeds no cancel either", async () => {
+  await using cloud = await openCloud(dynamodb);
+  const plane = new ControlPlane(cloud);
+  const { operation } = await plane.create({ name: "orders", members: 1 });
+  const written = await plane.writeDelete(operation.clusterId);
+  await cloud.ports.store.markOperationRunning(written.id);
+  const at = new Date().toISOString();
+  const step = { startedAt: at, endedAt: null };
+  await cloud.ports.store.updateStep(written.id, { ...step, name: "final-backup", state: "succeeded" });
+  await cloud.ports.store.updateStep(written.id, { ...step, name: "instances", state: "running" });
+  await plane.requestCancel(written);
+  expect((await plane.carryOut(written, { attempt: 1, reason: "a test" })).state).toBe("succeeded");
   expect(await cloud.leftovers()).toEqual([]);
 });
 

@@ -15,12 +15,12 @@ import { CommandError, type Executions, type NodeCommandPort } from "../../layer
 import { newId } from "../../layers/runtime/ids.ts";
 import { type Cloud, openCloud, zones } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
-import { type DynamoDB, startDynamoDB } from "../world/dynamodb.ts";
+import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 import { inventory, inventoryOf } from "../world/expectations.ts";
 
 let dynamodb: DynamoDB;
 beforeAll(async () => {
-  dynamodb = await startDynamoDB();
+  dynamodb = openDynamoDB();
 });
 afterAll(async () => {
   await dynamodb[Symbol.asyncDispose]();
@@ -408,11 +408,27 @@ describe("orphans", () => {
     const cluster = await make(cloud);
     await cloud.ports.store.removeCluster(cluster.id);
     await reconcile(cloud);
-    expect(await cloud.ports.store.listOrphans()).toHaveLength(3 * 3 + 1 + 7);
+    expect(await cloud.ports.store.listOrphans()).toHaveLength(3 * 3 + 1 + 8 + 4);
     // What something else still holds goes in a later run.
     for (let run = 1; run <= 4; run++) await reconcile(cloud, graceMs + run * minuteMs);
     expect(await cloud.leftovers()).toEqual([]);
     expect(await cloud.ports.store.listOrphans()).toEqual([]);
+  });
+
+  test("what opens the backups of a cluster that is gone is none, as long as there is one", async () => {
+    await using cloud = await openCloud(dynamodb);
+    const plane = new ControlPlane(cloud);
+    const cluster = await make(cloud);
+    const { request } = await plane.carryOut(await plane.writeBackup(cluster.id));
+    await plane.delete(cluster.id);
+    await reconcile(cloud);
+    await reconcile(cloud, 2 * graceMs);
+    expect(await inventory(cloud)).toEqual({ parameter: 1 });
+    expect(await cloud.ports.store.listOrphans()).toEqual([]);
+    await cloud.ports.store.removeBackup(cluster.id, String(request?.["backupId"]));
+    await reconcile(cloud);
+    await reconcile(cloud, 2 * graceMs);
+    expect(await inventory(cloud)).toEqual({});
   });
 
   test("nothing of a cluster is an orphan while an operation holds it, and what is on record in time stays", async () => {

@@ -8,12 +8,12 @@ import { loopHandler, workflowHandler } from "../../layers/runtime/workflow.ts";
 import { type Cloud, openCloud } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
 import { crashAlways, crashAt, sides } from "../world/crashes.ts";
-import { type DynamoDB, startDynamoDB } from "../world/dynamodb.ts";
+import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 import { PaperShard } from "../world/paper-shard.ts";
 
 let dynamodb: DynamoDB;
 beforeAll(async () => {
-  dynamodb = await startDynamoDB();
+  dynamodb = openDynamoDB();
 });
 afterAll(() => dynamodb[Symbol.asyncDispose]());
 

@@ -4,13 +4,13 @@ import type { Executions } from "../../layers/ports/index.ts";
 import { newId } from "../../layers/runtime/ids.ts";
 import { type Cloud, openCloud } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
-import { type DynamoDB, startDynamoDB } from "../world/dynamodb.ts";
+import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 import { expectUnwound, inventory, inventoryOf } from "../world/expectations.ts";
 import { SimulatedCrash } from "../world/in-process-durable.ts";
 
 let dynamodb: DynamoDB;
 beforeAll(async () => {
-  dynamodb = await startDynamoDB();
+  dynamodb = openDynamoDB();
 });
 afterAll(async () => {
   await dynamodb[Symbol.asyncDispose]();

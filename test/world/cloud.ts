@@ -6,17 +6,20 @@ import {
   EC2Client,
   type EC2ClientConfig,
 } from "@aws-sdk/client-ec2";
+import { ListSchedulesCommand, SchedulerClient } from "@aws-sdk/client-scheduler";
 import { DescribeParametersCommand, SSMClient } from "@aws-sdk/client-ssm";
-import type { ClusterPorts } from "../../functions/workflows/ports.ts";
+import type { MakingPorts } from "../../functions/workflows/create-cluster/ports.ts";
 import { nodeDocumentContent } from "../../infra/constructs/node-document.ts";
 import { SsmNodeCommands } from "../../layers/aws/commands.ts";
 import type { Deadlines } from "../../layers/aws/compute/fleet.ts";
 import { Ec2Compute } from "../../layers/aws/compute.ts";
+import { SchedulerBackupSchedules } from "../../layers/aws/scheduler.ts";
 import { ParameterStoreSecrets } from "../../layers/aws/secrets.ts";
 import { DynamoStore } from "../../layers/aws/store.ts";
 import type { EnvironmentSettings } from "../../layers/domain/index.ts";
 import { Ec2Service } from "../../local/endpoints/ec2/service.ts";
 import type { Faults } from "../../local/endpoints/faults.ts";
+import { SchedulerService } from "../../local/endpoints/scheduler/service.ts";
 import { SsmService } from "../../local/endpoints/ssm/service.ts";
 import { Documents } from "../../local/state/documents.ts";
 import { account, region, startEndpoints } from "../unit/local/support/endpoints.ts";
@@ -37,10 +40,13 @@ const deadlines: Deadlines = {
 
 /** Our own AWS endpoints over machines on paper, and the product's adapters speaking to them. */
 export interface Cloud extends AsyncDisposable {
-  readonly ports: ClusterPorts;
+  readonly ports: MakingPorts;
   readonly machines: PaperMachines;
   readonly ec2: Ec2Service;
   readonly faults: Faults;
+  readonly scheduler: SchedulerService;
+  /** What schedules have started: functions and what they were told. */
+  readonly fired: string[];
   readonly documents: Documents;
   /** For AWS clients of a test's own. */
   readonly operator: EC2ClientConfig;
@@ -68,24 +74,39 @@ export async function openCloud(dynamodb: DynamoDB): Promise<Cloud> {
     account,
     machineEnvironment: { endpointUrl: "http://198.18.0.1:1", region, serviceEndpointUrls: {} },
   });
-  const endpoints = await startEndpoints([ec2, ssm]);
-  const settings = deploy(ec2, ssm);
+  const fired: string[] = [];
+  const scheduler = new SchedulerService({
+    documents,
+    region,
+    account,
+    invoke: async (target, payload) => fired.push(`${target.split(":").at(-1)} ${payload}`),
+  });
+  const endpoints = await startEndpoints([ec2, ssm, scheduler]);
+  const settings = deploy(ec2, ssm, scheduler);
   const { operator } = endpoints;
   const table = await dynamodb.createTable();
-  const ports: ClusterPorts = {
+  const ports: MakingPorts = {
     settings,
     region,
     store: new DynamoStore(table, dynamodb.config),
     compute: new Ec2Compute(settings, { config: operator, deadlines }),
     commands: new SsmNodeCommands(settings, operator),
     secrets: new ParameterStoreSecrets(settings, operator),
+    schedules: new SchedulerBackupSchedules(settings, operator),
+    repositories: machines.backups,
   };
   machines.readSecret = ports.secrets.find;
-  const clients = { ec2: new EC2Client(operator), ssm: new SSMClient(operator) };
+  const clients = {
+    ec2: new EC2Client(operator),
+    ssm: new SSMClient(operator),
+    scheduler: new SchedulerClient(operator),
+  };
   return {
     ports,
     machines,
     ec2,
+    scheduler,
+    fired,
     faults: endpoints.faults,
     documents,
     operator,
@@ -96,13 +117,14 @@ export async function openCloud(dynamodb: DynamoDB): Promise<Cloud> {
     [Symbol.asyncDispose]: async () => {
       clients.ec2.destroy();
       clients.ssm.destroy();
+      clients.scheduler.destroy();
       ec2.close();
       await endpoints.close();
     },
   };
 }
 
-function deploy(ec2: Ec2Service, ssm: SsmService): EnvironmentSettings {
+function deploy(ec2: Ec2Service, ssm: SsmService, scheduler: SchedulerService): EnvironmentSettings {
   const { vpcId } = ec2.ensureVpc("Vpc", { CidrBlock: "198.18.0.0/22" });
   const subnets = zones.map((zone, index): [string, string] => {
     const properties = { VpcId: vpcId, CidrBlock: `198.18.${index}.0/24`, AvailabilityZone: zone };
@@ -113,6 +135,10 @@ function deploy(ec2: Ec2Service, ssm: SsmService): EnvironmentSettings {
   });
   const nodeDocument = `pgherd-${environment}-node`;
   ssm.putDocument(nodeDocument, nodeDocumentContent());
+  const group = `pgherd-${environment}-clusters`;
+  scheduler.ensureGroup(group);
+  const roleArn = `arn:aws:iam::${account}:role/schedules`;
+  scheduler.letAssume(roleArn);
   return {
     environment,
     vpcId,
@@ -124,19 +150,30 @@ function deploy(ec2: Ec2Service, ssm: SsmService): EnvironmentSettings {
     orphanGraceSeconds: 120,
     nodeProgram: { bucket: "assets", key: "programs/node.mjs", sha256: "0".repeat(64) },
     nodeDocument,
+    backups: { bucket: "backups" },
+    schedules: {
+      group,
+      roleArn,
+      targetArn: `arn:aws:lambda:${region}:${account}:function:start-backup`,
+    },
     keyId: `arn:aws:kms:${region}:${account}:key/00000000-0000-0000-0000-000000000000`,
     workflows: {},
     principals: {},
   };
 }
 
-async function listed(clients: { ec2: EC2Client; ssm: SSMClient }): Promise<string[]> {
-  const [instances, interfaces, volumes, groups, parameters] = await Promise.all([
+async function listed(clients: {
+  readonly ec2: EC2Client;
+  readonly ssm: SSMClient;
+  readonly scheduler: SchedulerClient;
+}): Promise<string[]> {
+  const [instances, interfaces, volumes, groups, parameters, schedules] = await Promise.all([
     clients.ec2.send(new DescribeInstancesCommand({})),
     clients.ec2.send(new DescribeNetworkInterfacesCommand({})),
     clients.ec2.send(new DescribeVolumesCommand({})),
     clients.ec2.send(new DescribeSecurityGroupsCommand({})),
     clients.ssm.send(new DescribeParametersCommand({})),
+    clients.scheduler.send(new ListSchedulesCommand({})),
   ]);
   return [
     ...(instances.Reservations ?? [])
@@ -149,6 +186,7 @@ async function listed(clients: { ec2: EC2Client; ssm: SSMClient }): Promise<stri
       .filter((one) => one.GroupName !== "default")
       .map((one) => `group ${one.GroupName}`),
     ...(parameters.Parameters ?? []).map((one) => `parameter ${one.Name}`),
+    ...(schedules.Schedules ?? []).map((one) => `schedule ${one.Name}`),
   ];
 }
 

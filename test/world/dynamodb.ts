@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { randomUUID } from "node:crypto";
 import {
   CreateTableCommand,
   DynamoDBClient,
@@ -9,8 +6,7 @@ import {
   type GlobalSecondaryIndex,
   ScanCommand,
 } from "@aws-sdk/client-dynamodb";
-import { ensureDynamoDbLocal } from "../../local/endpoints/dynamodb/fetch.ts";
-import { startDynamoDb } from "../../local/endpoints/dynamodb/server.ts";
+import { inject } from "vitest";
 
 export interface DynamoDB extends AsyncDisposable {
   readonly config: DynamoDBClientConfig;
@@ -20,31 +16,18 @@ export interface DynamoDB extends AsyncDisposable {
   scan(table: string): Promise<unknown[]>;
 }
 
-/** AWS's own DynamoDB Local, in memory, gone with the returned value or with this process. */
-export async function startDynamoDB(): Promise<DynamoDB> {
-  const cacheDirectory = process.env["PGHERD_CACHE_DIR"] ?? "/var/cache/pgherd";
-  const libraryDirectory = await ensureDynamoDbLocal({ cacheDirectory });
-  const logDirectory = await mkdtemp(join(tmpdir(), "pgherd-dynamodb-"));
-  const port = await freePort();
-  const child = await startDynamoDb({
-    libraryDirectory,
-    port,
-    dataDirectory: null,
-    logFile: join(logDirectory, "dynamodb.log"),
-  });
-  const endpoint = `http://127.0.0.1:${port}`;
+/** The one that dynamodb-setup.ts started. */
+export function openDynamoDB(): DynamoDB {
   const config: DynamoDBClientConfig = {
-    endpoint,
+    endpoint: inject("dynamodbEndpoint"),
     region: "local-1",
     credentials: { accessKeyId: "test", secretAccessKey: "test" },
   };
   const client = new DynamoDBClient(config);
-  let tables = 0;
   return {
     config,
     createTable: async () => {
-      tables += 1;
-      const name = `test-${tables}`;
+      const name = `test-${randomUUID()}`;
       await client.send(tableOf(name));
       return name;
     },
@@ -52,26 +35,8 @@ export async function startDynamoDB(): Promise<DynamoDB> {
       const answer = await client.send(new ScanCommand({ TableName: table }));
       return (answer.Items ?? []).toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
     },
-    [Symbol.asyncDispose]: async () => {
-      client.destroy();
-      await child.stop();
-      await rm(logDirectory, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: async () => client.destroy(),
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => {
-        if (address === null || typeof address === "string") reject(new Error("no port"));
-        else resolve(address.port);
-      });
-    });
-  });
 }
 
 function tableOf(name: string): CreateTableCommand {

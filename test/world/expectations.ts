@@ -12,14 +12,15 @@ export async function inventory(cloud: Cloud): Promise<Record<string, number>> {
   return counts;
 }
 
-/** A cluster of so many nodes and nothing beside it: six passwords and a CA key, a name, nodes and a certificate. */
+/** A cluster of so many nodes and nothing beside it: six passwords, a CA key and the pass of its backups, four schedules, a name, nodes and a certificate. */
 export function inventoryOf(members: number): Record<string, number> {
   return {
     instance: members,
     interface: members,
     volume: members,
     group: 1,
-    parameter: 7,
+    parameter: 8,
+    schedule: 4,
     item: members + 2,
   };
 }

@@ -4,6 +4,7 @@ import { dynamicConfiguration } from "../../layers/domain/config/index.ts";
 import type { Cluster, NodeService } from "../../layers/domain/index.ts";
 import {
   type Assessment,
+  momentaryVerbs,
   type NodeCommands,
   type NodeIntent,
   type NodeVerb,
@@ -27,8 +28,6 @@ type Input<V extends NodeVerb> = NodeCommands[V]["input"];
 
 /** As the node document checks it. */
 const stepPattern = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,255}$/;
-/** Verbs that a node answers anew each time. */
-const forgotten: readonly NodeVerb[] = ["observe", "observe-place", "inspect"];
 
 /**
  * What the node programs of one cluster promise each other, over the machines and volumes that EC2 has: etcd with its
@@ -58,7 +57,12 @@ export class PaperCluster implements NodeCommandPort {
     this.#cloud = cloud;
     for (const node of cluster.nodes) {
       const configuration = configurationOf(cloud, cluster, node.id, cluster.spec.instanceType);
-      const certificates = { authorityCertificate: "", nodeCertificate: "", dcsState: "new" } as const;
+      const certificates = {
+        authorityCertificate: "",
+        nodeCertificate: "",
+        dcsState: "new",
+        restore: null,
+      } as const;
       const intent = { ...configuration, ...certificates, revision: revisionOf(configuration) };
       const { address, instanceId, volumeId } = node;
       if (address === null || instanceId === null || volumeId === null) throw new Error("there is no place");
@@ -89,7 +93,7 @@ export class PaperCluster implements NodeCommandPort {
     if (this.#finished.has(key)) return this.#finished.get(key) as never;
     this.onVerb(verb, checked.nodeId);
     const output: unknown = await this.#answer(target, verb, checked);
-    if (!forgotten.includes(verb)) {
+    if (!momentaryVerbs.includes(verb)) {
       this.#finished.set(key, output);
       this.done.push(`${verb} ${checked.nodeId}`);
     }
@@ -399,7 +403,7 @@ function must(holds: boolean, otherwise: string): void {
 
 const inspection = {
   disk: { totalBytes: 1024 ** 3, usedBytes: 64 * 1024 ** 2 },
-  wal: { bytes: 0, readyCount: 0, oldestReadySeconds: null },
+  wal: { bytes: 0, readyCount: 0, oldestReadySeconds: null, archivedUntil: null },
   certificateNotAfter: "2099-01-01T00:00:00Z",
   nowMs: 0,
   patroniVersion: "4.0.7",

@@ -4,11 +4,7 @@ import {
   nodeVerbs,
   type WalPosition,
 } from "../../layers/domain/node/index.ts";
-
-interface Place {
-  readonly nodeIds: readonly string[];
-  readonly isUp: (nodeId: string) => boolean;
-}
+import type { PaperPlace } from "./paper-place.ts";
 
 /** The members that an etcd was founded with; the same ones are the same etcd. */
 type Founders = string;
@@ -24,7 +20,7 @@ export class PaperDcs {
   readonly #stopped = new Set<string>();
 
   /** Undefined: not a verb of this family, or one that others answer. */
-  do(verb: NodeVerb, raw: unknown, place: Place): unknown {
+  do(verb: NodeVerb, raw: unknown, place: PaperPlace): unknown {
     switch (verb) {
       case "wal-position": {
         const { nodeId } = nodeVerbs["wal-position"].input.parse(raw);
@@ -62,7 +58,7 @@ export class PaperDcs {
     this.holders.set(intent.nodeId, founders);
   }
 
-  #hasMajority({ isUp }: Place): boolean {
+  #hasMajority({ isUp }: PaperPlace): boolean {
     return [...new Set(this.holders.values())].some((founders) => {
       const members = founders.split(" ");
       const healthy = members.filter((nodeId) => isUp(nodeId) && this.holders.get(nodeId) === founders);
@@ -72,7 +68,7 @@ export class PaperDcs {
 
   #awaitMember(
     { member }: NodeCommands["await-member"]["input"],
-    place: Place,
+    place: PaperPlace,
   ): NodeCommands["await-member"]["output"] {
     const founders = member === null ? undefined : this.holders.get(member);
     const members = founders?.split(" ") ?? [];

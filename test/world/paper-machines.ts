@@ -1,7 +1,17 @@
-import { type NodeCommands, type NodeVerb, nodeVerbs } from "../../layers/domain/node/index.ts";
+import {
+  momentaryVerbs,
+  type NodeCommands,
+  type NodeRestore,
+  type NodeVerb,
+  nodeVerbs,
+} from "../../layers/domain/node/index.ts";
 import type { CommandResult, MachineDriver, MachineSpec } from "../../local/machines/driver.ts";
+import { PaperBackups } from "./paper-backups.ts";
 import { certificateRequest } from "./paper-certificates.ts";
 import { PaperDcs } from "./paper-dcs.ts";
+import { PaperDrills } from "./paper-drills.ts";
+import { PaperInPlace } from "./paper-in-place.ts";
+import { PaperLogical } from "./paper-logical.ts";
 import { PaperMaintenance, type ReadSecret } from "./paper-maintenance.ts";
 
 /** How a verb goes on a paper machine. `silent`: the command runs for ever. */
@@ -41,7 +51,17 @@ export class PaperMachines implements MachineDriver {
   readSecret: ReadSecret = async () => null;
   readonly maintenance = new PaperMaintenance(() => this.readSecret);
   readonly dcs = new PaperDcs();
+  readonly backups = new PaperBackups();
+  readonly logical = new PaperLogical();
+  readonly drills = new PaperDrills();
+  readonly inPlace = new PaperInPlace();
+  /** Node → where its data was to come from, at each of its configurations. */
+  readonly restores = new Map<string, (NodeRestore | null)[]>();
+  /** Node → where it archives to, at each of its configurations. */
+  readonly repositories = new Map<string, NodeCommands["configure"]["input"]["backups"][]>();
   readonly #clusters = new Map<string, PaperCluster>();
+  /** Bucket and path → the cluster and the shard that it is of. */
+  readonly #owners = new Map<string, string>();
 
   async boot(spec: MachineSpec): Promise<void> {
     if (this.bootFailure !== null) throw new Error(this.bootFailure);
@@ -129,7 +149,7 @@ export class PaperMachines implements MachineDriver {
     }
     const { SSM_Input: text = "", SSM_Operation: operation, SSM_Step: step } = environment;
     const key = [operation, step, verb, text].join(" ");
-    if (!machine.finished.has(key)) {
+    if (momentaryVerbs.includes(verb) || !machine.finished.has(key)) {
       const input: unknown = JSON.parse(Buffer.from(text, "base64").toString());
       try {
         machine.finished.set(key, await this.#do(machine, verb, input));
@@ -171,10 +191,17 @@ export class PaperMachines implements MachineDriver {
     const { clusterId, nodeId } = raw as { clusterId: string; nodeId: string };
     const { configured } = this.#cluster(clusterId);
     const place = {
-      nodeIds: [...configured.keys()].toSorted(),
+      nodeIds: this.inPlace.ordered(clusterId, [...configured.keys()].toSorted()),
+      database: (id: string) => this.maintenance.database(id),
       isUp: (id: string) => this.machines.get(configured.get(id)?.instanceId ?? "")?.isRunning ?? false,
     };
-    const output = this.dcs.do(verb, raw, place) ?? (await this.maintenance.do(verb, raw, place));
+    const output =
+      this.dcs.do(verb, raw, place) ??
+      this.backups.do(verb, raw, place) ??
+      this.logical.do(verb, raw, place) ??
+      this.drills.do(verb, raw) ??
+      (await this.inPlace.do(verb, raw, place)) ??
+      (await this.maintenance.do(verb, raw, place));
     this.done.push(`${verb} ${nodeId}`);
     return output;
   }
@@ -201,8 +228,20 @@ export class PaperMachines implements MachineDriver {
       return this.machines.get(configured.get(id)?.instanceId ?? "")?.isRunning ?? false;
     });
     this.maintenance.booted(input.clusterId, input.nodeId);
+    this.#claim(input);
+    this.restores.set(input.nodeId, [...(this.restores.get(input.nodeId) ?? []), input.restore]);
+    this.repositories.set(input.nodeId, [...(this.repositories.get(input.nodeId) ?? []), input.backups]);
     this.done.push(`configure ${input.nodeId}`);
     return { changed: ["patroni.yml"] };
+  }
+
+  /** Two clusters that archive to one path would overwrite each other's WAL. */
+  #claim({ backups, clusterId, nodeId, peers }: NodeCommands["configure"]["input"]): void {
+    if (backups === null) return;
+    const place = JSON.stringify([backups.store?.endpoint, backups.bucket, backups.prefix]);
+    const owner = `${clusterId} ${peers.find((peer) => peer.nodeId === nodeId)?.shard}`;
+    must((this.#owners.get(place) ?? owner) === owner, `${place} belongs to ${this.#owners.get(place)}`);
+    this.#owners.set(place, owner);
   }
 
   #awaitMembers(input: NodeCommands["await-members"]["input"]): NodeCommands["await-members"]["output"] {

@@ -11,6 +11,7 @@ import {
   type Observation,
 } from "../../layers/domain/node/index.ts";
 import { certificateRequest } from "./paper-certificates.ts";
+import type { PaperPlace } from "./paper-place.ts";
 
 /** Parameter Store as a node reads it. */
 export type ReadSecret = (name: string) => Promise<string | null>;
@@ -29,13 +30,6 @@ export interface PaperDatabase {
   paused: boolean;
 }
 
-interface Place {
-  /** Configured nodes, oldest first; the last one leads. */
-  readonly nodeIds: readonly string[];
-  /** Whether the node's machine is up. */
-  readonly isUp: (nodeId: string) => boolean;
-}
-
 const startPasswords = ["admin", "client", "monitor", "replicator", "rewind"] as const;
 
 /** A small model of what the verbs of maintenance promise; it refuses what the real ones could not do in order. */
@@ -48,7 +42,7 @@ export class PaperMaintenance {
   }
 
   /** Undefined: not a verb of this family. */
-  async do(verb: NodeVerb, raw: unknown, place: Place): Promise<unknown> {
+  async do(verb: NodeVerb, raw: unknown, place: PaperPlace): Promise<unknown> {
     switch (verb) {
       case "observe":
         return this.#observe(nodeVerbs.observe.input.parse(raw), place);
@@ -74,7 +68,7 @@ export class PaperMaintenance {
     this.databases.get(clusterId)?.stopped.delete(nodeId);
   }
 
-  #observe(input: NodeCommands["observe"]["input"], place: Place): Observation {
+  #observe(input: NodeCommands["observe"]["input"], place: PaperPlace): Observation {
     const leader = place.nodeIds.at(-1);
     const stopped = this.databases.get(input.clusterId)?.stopped ?? new Set();
     const members = place.nodeIds
@@ -92,9 +86,9 @@ export class PaperMaintenance {
 
   async #shutDown(
     input: NodeCommands["shut-down"]["input"],
-    place: Place,
+    place: PaperPlace,
   ): Promise<NodeCommands["shut-down"]["output"]> {
-    const database = await this.#database(input.clusterId);
+    const database = await this.database(input.clusterId);
     if (!input.services.includes("postgres")) return { stopped: ["haproxy.service"], checkpoint: null };
     const others = place.nodeIds.filter((nodeId) => nodeId !== input.nodeId);
     const isLast = others.every((nodeId) => database.stopped.has(nodeId) || !place.isUp(nodeId));
@@ -104,7 +98,7 @@ export class PaperMaintenance {
   }
 
   async #setPause(input: NodeCommands["set-pause"]["input"]): Promise<NodeCommands["set-pause"]["output"]> {
-    const database = await this.#database(input.clusterId);
+    const database = await this.database(input.clusterId);
     const changed = database.paused !== input.paused;
     database.paused = input.paused;
     return { changed };
@@ -112,9 +106,9 @@ export class PaperMaintenance {
 
   async #switchPasswords(
     input: NodeCommands["switch-passwords"]["input"],
-    place: Place,
+    place: PaperPlace,
   ): Promise<NodeCommands["switch-passwords"]["output"]> {
-    const database = await this.#database(input.clusterId);
+    const database = await this.database(input.clusterId);
     const isLeader = input.nodeId === place.nodeIds.at(-1);
     for (const name of input.names) {
       const next = await this.#secret(nextPasswordParameter(input.environment, input.clusterId, name));
@@ -129,7 +123,7 @@ export class PaperMaintenance {
   async #follow(
     input: NodeCommands["follow-passwords"]["input"],
   ): Promise<NodeCommands["follow-passwords"]["output"]> {
-    const database = await this.#database(input.clusterId);
+    const database = await this.database(input.clusterId);
     const users = input.logins.map(
       async (login): Promise<[string, string]> => [
         login,
@@ -142,10 +136,10 @@ export class PaperMaintenance {
 
   async #changeLogins(
     input: NodeCommands["change-logins"]["input"],
-    place: Place,
+    place: PaperPlace,
   ): Promise<NodeCommands["change-logins"]["output"]> {
     must(input.nodeId === place.nodeIds.at(-1), `${input.nodeId} is not the leader`);
-    const database = await this.#database(input.clusterId);
+    const database = await this.database(input.clusterId);
     for (const login of input.enable) {
       const password = await this.#secret(passwordParameter(input.environment, input.clusterId, login));
       database.roles.set(login, { password, canLogIn: true });
@@ -154,7 +148,7 @@ export class PaperMaintenance {
     return {};
   }
 
-  async #database(clusterId: string): Promise<PaperDatabase> {
+  async database(clusterId: string): Promise<PaperDatabase> {
     const known = this.databases.get(clusterId);
     if (known !== undefined) return known;
     const roles = new Map<string, Role>();

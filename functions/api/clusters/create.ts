@@ -7,8 +7,10 @@ import {
   firstLogins,
   layoutNodes,
   nodeTotal,
+  nothingProven,
   type Operation,
   Problem,
+  storeFaultCodes,
 } from "@pgherd/layers/domain";
 import { newId } from "@pgherd/layers/runtime";
 import {
@@ -23,8 +25,10 @@ import {
   z,
 } from "@pgherd/layers/runtime/http";
 import type { ApiContext } from "../context.ts";
-import { accepted, auditEntry, countPerZone, newOperation, startExecution } from "../mutation.ts";
-import { acceptedAnswer, type DryRun, dryRunAnswer } from "../schemas.ts";
+import { accepted, countPerZone, newOperation, startEntry, startExecution, wouldDo } from "../mutation.ts";
+import { refuseFrequentSchedules } from "../schedules.ts";
+import { acceptedAnswer, dryRunAnswer } from "../schemas.ts";
+import { checkStore } from "../stores.ts";
 
 const definition = {
   method: "post",
@@ -48,7 +52,7 @@ const definition = {
       headers: { Location: "Where to watch the operation.", ETag: "Generation of the cluster's spec." },
     },
   },
-  problems: ["name-taken"],
+  problems: ["name-taken", "schedule-too-frequent", ...storeFaultCodes],
 } as const;
 
 export function createCluster(context: ApiContext): Route {
@@ -64,31 +68,49 @@ export function createCluster(context: ApiContext): Route {
         errors,
       });
     }
+    refuseFrequentSchedules(spec);
+    await checkStore(context, spec);
     const zones = Object.keys(settings.subnets).toSorted();
     const nodeIds = Array.from({ length: nodeTotal(spec) }, () => newId("node"));
     const nodes = layoutNodes(spec, zones, nodeIds);
     if (call.query.dryRun) return dryRun(context, spec, countPerZone(nodes), warnings);
     const operation = newOperation("create-cluster", newId("cluster"), call.caller.principal);
-    return create(context, call, { spec, nodes, operation, warnings });
+    return startMaking(context, call, { spec, nodes, operation, warnings, summary: summaryOf(spec) });
   });
 }
 
-async function create(
+/** A cluster that is about to be made, and the operation that makes it. */
+export async function startMaking(
   context: ApiContext,
   call: Call,
-  plan: { spec: ClusterSpec; nodes: Cluster["nodes"]; operation: Operation; warnings: readonly string[] },
+  plan: {
+    readonly spec: ClusterSpec;
+    readonly nodes: Cluster["nodes"];
+    readonly operation: Operation;
+    readonly warnings: readonly string[];
+    readonly summary: string;
+    /** Of a cluster that had others before. */
+    readonly generation?: number;
+    /** A deleted cluster whose backups it is made from. */
+    readonly from?: { readonly deletedClusterId: string };
+  },
 ): Promise<Answer> {
-  const { spec, nodes, operation, warnings } = plan;
+  const { from, generation = 1, spec, nodes, operation, summary, warnings } = plan;
   const { clusterId, createdAt } = operation;
   const cluster: Cluster = {
     id: clusterId,
     name: spec.name,
     status: "creating",
-    statusReason: `Operation ${operation.id} creates the cluster.`,
+    statusReason: `Operation ${operation.id} makes the cluster.`,
     spec,
-    generation: 1,
+    generation,
     activeOperationId: operation.id,
+    backupOperationId: null,
+    schedules: null,
     paused: null,
+    kept: null,
+    branches: [],
+    ...nothingProven,
     logins: firstLogins,
     retiring: null,
     createdAt,
@@ -96,16 +118,11 @@ async function create(
     nodes,
     drift: [],
   };
-  const audit = auditEntry(call, {
-    action: "create-cluster",
-    clusterId,
-    operationId: operation.id,
-    at: createdAt,
-    detail: summaryOf(spec),
-  });
+  const audit = startEntry(call, operation, summary);
   const answer = accepted(operation, { cluster, warnings });
   const tagged = { ...answer, headers: { ...answer.headers, etag: entityTag(cluster.generation) } };
-  await context.store.createCluster(cluster, { operation, audit, idempotency: call.remember(tagged) });
+  const start = { operation, audit, idempotency: call.remember(tagged) };
+  await context.store.createCluster(cluster, start, from);
   await startExecution(context, operation);
   return tagged;
 }
@@ -116,25 +133,20 @@ async function dryRun(
   nodesPerZone: Record<string, number>,
   warnings: readonly string[],
 ): Promise<Answer> {
-  const holder = await context.store.findClusterByName(spec.name);
-  if (holder !== null) {
-    throw new Problem("name-taken", `The name "${spec.name}" belongs to cluster ${holder}.`, {
-      errors: [{ path: "/name", message: "must be unique in the environment" }],
-    });
-  }
-  const body: DryRun = {
-    dryRun: true,
-    kind: "create-cluster",
-    summary: summaryOf(spec),
-    nodesPerZone,
-    interrupts: [],
-    warnings: [...warnings],
-    spec,
-  };
-  return { status: 200, body };
+  await checkName(context, spec.name, "/name");
+  return wouldDo("create-cluster", summaryOf(spec), { nodesPerZone, warnings: [...warnings], spec });
 }
 
 function summaryOf(spec: ClusterSpec): string {
   const members = spec.members === 1 ? "1 member" : `${spec.members} members`;
   return `Create cluster "${spec.name}": PostgreSQL ${spec.postgresVersion}, ${members} on ${spec.instanceType} with ${spec.storage.sizeGiB} GiB each.`;
+}
+
+/** For dry runs: what is written claims the name itself. @throws {Problem} `name-taken` */
+export async function checkName({ store }: ApiContext, name: string, path: string): Promise<void> {
+  const holder = await store.findClusterByName(name);
+  if (holder === null) return;
+  throw new Problem("name-taken", `The name "${name}" belongs to cluster ${holder}.`, {
+    errors: [{ path, message: "must be unique in the environment" }],
+  });
 }

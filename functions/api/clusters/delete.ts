@@ -1,4 +1,13 @@
-import { type Cluster, type Operation, Problem } from "@pgherd/layers/domain";
+import {
+  type Cluster,
+  type deleteRequestSchema,
+  type FinalBackup,
+  finalBackupOf,
+  type Operation,
+  Problem,
+  whatIsStored,
+} from "@pgherd/layers/domain";
+import { newId } from "@pgherd/layers/runtime";
 import {
   type Answer,
   type Call,
@@ -10,9 +19,21 @@ import {
   z,
 } from "@pgherd/layers/runtime/http";
 import type { ApiContext } from "../context.ts";
-import { accepted, auditEntry, countPerZone, newOperation, startExecution } from "../mutation.ts";
-import { acceptedAnswer, clusterParams, type DryRun, dryRunAnswer } from "../schemas.ts";
+import { accepted, countPerZone, newOperation, startEntry, startExecution, wouldDo } from "../mutation.ts";
+import { acceptedAnswer, clusterParams, dryRunAnswer } from "../schemas.ts";
 import { findCluster } from "./find.ts";
+
+const finalBackupQuery = z
+  .enum(["true", "false"])
+  .transform((value) => value === "true")
+  .default(true)
+  .meta({
+    description:
+      "`false`: no backup is taken before, and what was written since the last one is lost. For clusters of which no backup can be taken any more.",
+    type: "boolean",
+    enum: undefined,
+    default: true,
+  });
 
 const definition = {
   method: "delete",
@@ -21,12 +42,12 @@ const definition = {
   tag: "clusters",
   summary: "Delete a cluster",
   description:
-    "Removes everything but the audit trail and the operations. There is no way back and no final backup. Deleting a cluster that is being deleted answers the operation that does it.",
+    "Takes a final backup and then removes everything but the audit trail, the operations and the backups, which are kept for `backup.retainAfterDeleteDays`: for so long `undelete` brings the cluster back. Where the final backup cannot be taken, nothing is removed. Deleting a cluster that is being deleted answers the operation that does it.",
   role: "admin",
   isMutation: true,
   isConditional: true,
   params: clusterParams,
-  query: z.strictObject(dryRunQuery),
+  query: z.strictObject({ ...dryRunQuery, finalBackup: finalBackupQuery }),
   body: noBody,
   responses: {
     200: { description: "What would happen (`dryRun=true`).", schema: dryRunAnswer },
@@ -36,7 +57,13 @@ const definition = {
       headers: { Location: "Where to watch the operation." },
     },
   },
-  problems: ["not-found", "deletion-protected", "operation-in-progress", "precondition-failed"],
+  problems: [
+    "not-found",
+    "deletion-protected",
+    "operation-in-progress",
+    "final-backup-impossible",
+    "precondition-failed",
+  ],
 } as const;
 
 export function deleteCluster(context: ApiContext): Route {
@@ -50,10 +77,13 @@ export function deleteCluster(context: ApiContext): Route {
       );
     }
     const active = await findActive(context, cluster);
-    if (call.query.dryRun) return dryRun(cluster, active);
-    if (active?.kind === "delete-cluster") return again(context, call, cluster, active);
+    if (!call.query.dryRun && active?.kind === "delete-cluster") return again(context, call, cluster, active);
+    const backup = finalBackupOf(cluster, call.query.finalBackup);
+    if (active === null) checkPossible(cluster, backup);
+    const kept = backup.kind === "take" ? "files" : whatIsStored(await context.store.allBackups(cluster.id));
+    if (call.query.dryRun) return dryRun(cluster, active, { backup, kept });
     try {
-      return await start(context, call, cluster);
+      return await start(context, call, cluster, { backup, kept });
     } catch (error) {
       const winner = isBusy(error) ? await findDelete(context, cluster.id) : null;
       if (winner === null) throw error;
@@ -62,22 +92,43 @@ export function deleteCluster(context: ApiContext): Route {
   });
 }
 
-async function start(context: ApiContext, call: Call, cluster: Cluster): Promise<Answer> {
-  const operation = newOperation("delete-cluster", cluster.id, call.caller.principal);
+/** @throws {Problem} `final-backup-impossible` */
+function checkPossible({ id }: Cluster, backup: FinalBackup): void {
+  if (backup.kind !== "impossible") return;
+  throw new Problem(
+    "final-backup-impossible",
+    `No final backup of cluster ${id} can be taken: ${backup.because}.`,
+  );
+}
+
+async function start(
+  context: ApiContext,
+  call: Call,
+  cluster: Cluster,
+  { backup, kept }: Leaving,
+): Promise<Answer> {
+  const { status, statusReason } = cluster;
+  const request: z.infer<typeof deleteRequestSchema> = {
+    finalBackup:
+      backup.kind === "take" ? { backupId: newId("backup"), operationId: newId("operation") } : null,
+    before: { status, statusReason },
+  };
+  const operation: Operation = {
+    ...newOperation("delete-cluster", cluster.id, call.caller.principal),
+    request,
+  };
   const { createdAt: at } = operation;
   const change = {
     status: "deleting",
-    statusReason: `Operation ${operation.id} deletes the cluster.`,
+    statusReason: `Operation ${operation.id} deletes the cluster; ${keptSentence(cluster, kept)}`,
   } as const;
-  const audit = auditEntry(call, {
-    action: "delete-cluster",
-    clusterId: cluster.id,
-    operationId: operation.id,
-    at,
-    detail: `Delete cluster "${cluster.name}".`,
-  });
+  const audit = startEntry(
+    call,
+    operation,
+    `Delete cluster "${cluster.name}" ${backup.kind === "take" ? "after a final backup" : "without a final backup"}.`,
+  );
   const after = { ...cluster, ...change, activeOperationId: operation.id, updatedAt: at };
-  const answer = accepted(operation, { cluster: after, warnings: [] });
+  const answer = accepted(operation, { cluster: after, warnings: warningsOf(backup) });
   await context.store.startOperation(
     { operation, audit, idempotency: call.remember(answer) },
     { ...change, expectedGeneration: cluster.generation },
@@ -99,19 +150,38 @@ async function again(
   return answer;
 }
 
-function dryRun(cluster: Cluster, active: Operation | null): Answer {
+const warningsOf = (backup: FinalBackup): string[] => (backup.kind === "none" ? [backup.because] : []);
+
+/** What is there of the cluster once it is deleted. */
+interface Leaving {
+  readonly backup: FinalBackup;
+  readonly kept: ReturnType<typeof whatIsStored>;
+}
+
+function keptSentence({ spec }: Cluster, kept: Leaving["kept"]): string {
+  const { retainAfterDeleteDays: days } = spec.backup;
+  if (kept === "nothing") return "there is no backup of it that could be kept.";
+  if (days === 0) return "its backups go with it.";
+  const forDays = `for ${days === 1 ? "1 day" : `${days} days`} afterwards`;
+  return kept === "files"
+    ? `its backups are kept ${forDays}.`
+    : `its logical backups are kept ${forDays}, which do not bring it back: each is restored into a new cluster.`;
+}
+
+function dryRun(cluster: Cluster, active: Operation | null, { backup, kept }: Leaving): Answer {
   if (active !== null && active.kind !== "delete-cluster") {
     throw new Problem("operation-in-progress", `Cluster ${cluster.id} runs operation ${active.id}.`);
   }
-  const body: DryRun = {
-    dryRun: true,
-    kind: "delete-cluster",
-    summary: `Delete cluster "${cluster.name}" with its data, passwords and certificates.`,
-    nodesPerZone: countPerZone(cluster.nodes),
-    interrupts: [`Every connection to cluster "${cluster.name}", for good.`],
-    warnings: ["The data is gone afterwards: there is no final backup."],
-  };
-  return { status: 200, body };
+  const before = backup.kind === "take" ? "Take a final backup, then delete" : "Delete";
+  return wouldDo(
+    "delete-cluster",
+    `${before} cluster "${cluster.name}" with its data, passwords and certificates; ${keptSentence(cluster, kept)}`,
+    {
+      nodesPerZone: countPerZone(cluster.nodes),
+      interrupts: [`Every connection to cluster "${cluster.name}", for good.`],
+      warnings: warningsOf(backup),
+    },
+  );
 }
 
 async function findActive(context: ApiContext, cluster: Cluster): Promise<Operation | null> {

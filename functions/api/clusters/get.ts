@@ -1,3 +1,4 @@
+import { withUpcoming } from "@pgherd/layers/domain";
 import { defineRoute, entityTag, noBody, noQuery, type Route } from "@pgherd/layers/runtime/http";
 import type { ApiContext } from "../context.ts";
 import { clusterAnswer, clusterParams } from "../schemas.ts";
@@ -11,7 +12,8 @@ export function getCluster(context: ApiContext): Route {
       operationId: "getCluster",
       tag: "clusters",
       summary: "Get a cluster",
-      description: "Spec, status and nodes as they are known. `topology` has what is true on the nodes now.",
+      description:
+        "Spec, status and nodes as they are known, and the next times at which backups are taken. `topology` has what is true on the nodes now.",
       role: "viewer",
       isMutation: false,
       params: clusterParams,
@@ -28,7 +30,13 @@ export function getCluster(context: ApiContext): Route {
     },
     async ({ params }) => {
       const cluster = await findCluster(context, params.clusterId);
-      return { status: 200, body: cluster, headers: { etag: entityTag(cluster.generation) } };
+      const schedules =
+        cluster.schedules === null ? null : withUpcoming(cluster.schedules, new Date().toISOString());
+      return {
+        status: 200,
+        body: { ...cluster, schedules },
+        headers: { etag: entityTag(cluster.generation) },
+      };
     },
   );
 }

@@ -1,4 +1,4 @@
-import { cancellations, endedStates, type Operation, Problem } from "@pgherd/layers/domain";
+import { cancellations, endedStates, isCancellable, type Operation, Problem } from "@pgherd/layers/domain";
 import {
   type Answer,
   type Call,
@@ -9,8 +9,8 @@ import {
   z,
 } from "@pgherd/layers/runtime/http";
 import type { ApiContext } from "../context.ts";
-import { accepted, auditEntry } from "../mutation.ts";
-import { cancelAnswer, type DryRun, dryRunAnswer, operationParams } from "../schemas.ts";
+import { accepted, auditEntry, wouldDo } from "../mutation.ts";
+import { cancelAnswer, dryRunAnswer, operationParams } from "../schemas.ts";
 import { findOperation } from "./find.ts";
 
 const definition = {
@@ -20,7 +20,7 @@ const definition = {
   tag: "operations",
   summary: "Cancel an operation",
   description:
-    "Asks the operation to stop where it can; it then ends as `cancelled`. A create undoes what it did; every other one leaves what is done done, and `dryRun=true` says what that is. An operation that is past the point where it could stop ends as if nobody had asked. A delete cannot be cancelled (`wrong-status`): what it removed does not come back.",
+    "Asks the operation to stop where it can; it then ends as `cancelled`. A create undoes what it did; every other one leaves what is done done, and `dryRun=true` says what that is. An operation that is past the point where it could stop ends as if nobody had asked. The delete of a backup cannot be cancelled (`wrong-status`), nor can that of a cluster once its final backup is taken: what was removed does not come back.",
   role: "operator",
   isMutation: true,
   params: operationParams,
@@ -50,9 +50,9 @@ function checkCancellable(operation: Operation): void {
   if (endedStates.includes(operation.state)) {
     throw new Problem("operation-ended", `Operation ${operation.id} has already ended: ${operation.state}.`);
   }
-  const { heeded, leaves } = cancellations[operation.kind];
-  if (heeded === null) {
-    throw new Problem("wrong-status", `A ${operation.kind} cannot be cancelled. ${leaves}`);
+  if (!isCancellable(operation)) {
+    const { leaves } = cancellations[operation.kind];
+    throw new Problem("wrong-status", `This ${operation.kind} cannot be cancelled. ${leaves}`);
   }
 }
 
@@ -76,13 +76,5 @@ async function cancel(context: ApiContext, call: Call, operation: Operation): Pr
 
 function dryRun({ id, kind }: Operation): Answer {
   const { heeded, leaves } = cancellations[kind];
-  const body: DryRun = {
-    dryRun: true,
-    kind: "cancel-operation",
-    summary: `Cancel ${kind} ${id}. Heeded: ${heeded} What it leaves: ${leaves}`,
-    nodesPerZone: {},
-    interrupts: [],
-    warnings: [],
-  };
-  return { status: 200, body };
+  return wouldDo("cancel-operation", `Cancel ${kind} ${id}. Heeded: ${heeded} What it leaves: ${leaves}`);
 }

@@ -20,6 +20,7 @@ export interface Memory {
   readonly suspected: readonly string[];
   readonly inspections: ReadonlyMap<string, SeenInspection>;
   readonly instances: ObservedHealth["instances"];
+  readonly backups: ObservedHealth["backups"];
   /** Counts the rounds; nodes take turns with the survey. Zero: nothing has been looked at yet. */
   readonly turn: number;
   /** How long the last look took. */
@@ -34,12 +35,16 @@ export const newMemory = (record: HealthRecord): Memory => ({
   suspected: [],
   inspections: new Map(),
   instances: null,
+  backups: null,
   turn: 0,
   lookMs: 0,
 });
 
 /** EC2 is asked when there is reason to, and every so many rounds for what nobody would notice otherwise. */
 const roundsBetweenInstances = 15;
+
+/** Backups come and go within minutes and hours: once in a minute is enough. */
+const roundsBetweenBackups = 10;
 
 /** One look at one cluster: a survey by one node, more only where something is wrong or new. */
 export async function round(world: HealthWorld, cluster: Cluster, memory: Memory): Promise<Memory> {
@@ -61,6 +66,7 @@ export async function round(world: HealthWorld, cluster: Cluster, memory: Memory
     suspected: judgement.suspected,
     inspections: observed.inspections,
     instances: observed.instances,
+    backups: observed.backups,
     turn: memory.turn + 1,
     lookMs: world.now().getTime() - startedMs,
   };
@@ -101,6 +107,8 @@ async function look(
     survey: surveyed,
     inspections,
     instances: memory.instances,
+    backups:
+      memory.turn % roundsBetweenBackups === 0 ? await world.store.allBackups(cluster.id) : memory.backups,
     paused: cluster.paused,
   };
   const isDoubtful = surveyed === null || cluster.nodes.some((node) => isSilent(node, observed));
@@ -124,11 +132,13 @@ async function lookCloser(
 
 async function write(world: HealthWorld, cluster: Cluster, judgement: Judgement): Promise<boolean> {
   const { status, statusReason, drift, record, events } = judgement;
-  world.log(status === "available" ? "info" : "warn", "a cluster's health changed", {
-    clusterId: cluster.id,
-    status,
-    statusReason,
-  });
+  if (status !== cluster.status || statusReason !== cluster.statusReason) {
+    world.log(status === "available" ? "info" : "warn", "a cluster's health changed", {
+      clusterId: cluster.id,
+      status,
+      statusReason,
+    });
+  }
   return world.store.updateHealth(cluster.id, {
     status,
     statusReason,

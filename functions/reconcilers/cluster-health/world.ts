@@ -3,7 +3,7 @@ import type { Log } from "@pgherd/layers/runtime";
 
 /** What the watch works with; cluster-health.ts wires it to AWS. */
 export interface HealthWorld {
-  readonly store: Pick<Store, "getCluster" | "listClusters" | "readHealth" | "updateHealth">;
+  readonly store: Pick<Store, "getCluster" | "listClusters" | "readHealth" | "updateHealth" | "allBackups">;
   readonly commands: Pick<NodeCommandPort, "run">;
   readonly compute: Pick<Compute, "listInstances">;
   readonly now: () => Date;

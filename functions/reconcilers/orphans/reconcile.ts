@@ -3,7 +3,10 @@ import { type Belonging, belongingKinds, type Inventory, type Store } from "@pgh
 import { errorFields, type Log, newId } from "@pgherd/layers/runtime";
 
 export interface OrphansWorld {
-  readonly store: Pick<Store, "getCluster" | "listOrphans" | "noteOrphan" | "forgetOrphan" | "putAuditEntry">;
+  readonly store: Pick<
+    Store,
+    "getCluster" | "hasBackups" | "listOrphans" | "noteOrphan" | "forgetOrphan" | "putAuditEntry"
+  >;
   readonly inventory: Inventory;
   /** How long an orphan stays after it was reported. */
   readonly graceMs: number;
@@ -41,8 +44,14 @@ async function findOrphans(world: OrphansWorld): Promise<Belonging[]> {
   const clusters = new Map(
     await Promise.all(clusterIds.map(async (id) => [id, await world.store.getCluster(id)] as const)),
   );
+  const gone = clusterIds.filter((id) => (clusters.get(id) ?? null) === null);
+  const backedUp = new Set(
+    (await Promise.all(gone.map(async (id) => ((await world.store.hasBackups(id)) ? [id] : [])))).flat(),
+  );
   return there
-    .filter((thing) => !isOwned(thing, clusters.get(thing.clusterId) ?? null))
+    .filter(({ clusterId, ...thing }) => {
+      return !isOwned(thing, clusters.get(clusterId) ?? null, backedUp.has(clusterId));
+    })
     .toSorted((left, right) => belongingKinds.indexOf(left.kind) - belongingKinds.indexOf(right.kind));
 }
 

@@ -59,7 +59,11 @@ async function stopStuck(
   startedAt: Date,
 ): Promise<void> {
   const { id: operationId, kind } = operation;
-  const moments = operation.steps.flatMap((step) => [step.startedAt ?? "", step.endedAt ?? ""]);
+  const moments = operation.steps.flatMap((step) => [
+    step.startedAt ?? "",
+    step.endedAt ?? "",
+    step.heardAt ?? "",
+  ]);
   const times = moments.filter((moment) => moment !== "").map((moment) => Date.parse(moment));
   const idleMs = world.now().getTime() - Math.max(startedAt.getTime(), ...times);
   if (idleMs < progressMsMax) return;
@@ -125,7 +129,21 @@ async function hasEnded(world: ReconcilerWorld, operationId: string): Promise<bo
 }
 
 /** What is left of a cluster that never was, or was on its way out: only a delete can follow. */
-const endsTheCluster: readonly OperationKind[] = ["create-cluster", "delete-cluster"];
+const endsTheCluster: readonly OperationKind[] = [
+  "create-cluster",
+  "restore-cluster",
+  "undelete-cluster",
+  "delete-cluster",
+];
+
+/** Until the final backup is there, a delete has touched nothing. */
+const isBeforeRemoval = ({ steps }: Operation): boolean =>
+  steps.some(({ name, state }) => name === "final-backup" && state !== "succeeded");
+
+const afterwards = (kind: OperationKind): string =>
+  kind === "drill-backup"
+    ? "What it has made is removed within minutes."
+    : "What was done stays done; starting the same again goes on from there.";
 
 /**
  * Nothing more is tried. A cluster that was there before is there still, and may be in the middle of a change: it is
@@ -133,11 +151,9 @@ const endsTheCluster: readonly OperationKind[] = ["create-cluster", "delete-clus
  */
 async function giveUp(world: ReconcilerWorld, operation: Operation, outcome: string): Promise<void> {
   const { id: operationId, clusterId, kind } = operation;
-  const isOver = endsTheCluster.includes(kind);
+  const isOver = endsTheCluster.includes(kind) && !isBeforeRemoval(operation);
   const failed = `${recoveriesMax} executions that were to bring the operation to its end failed, the last one ${outcome}.`;
-  const message = isOver
-    ? `${failed} Deleting the cluster removes what is left.`
-    : `${failed} What was done stays done; starting the same again goes on from there.`;
+  const message = `${failed} ${isOver ? "Deleting the cluster removes what is left." : afterwards(kind)}`;
   const endedAt = world.now().toISOString();
   world.log("error", "an operation is given up", { operationId, kind, outcome });
   await world.store.putAuditEntry({

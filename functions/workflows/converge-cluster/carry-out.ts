@@ -1,4 +1,5 @@
 import { type Change, convergeRequestSchema } from "@pgherd/layers/domain";
+import * as schedules from "../create-cluster/schedules.ts";
 import * as contents from "./contents.ts";
 import * as members from "./members.ts";
 import * as places from "./places.ts";
@@ -20,6 +21,7 @@ export function nameOf(change: Change): string {
     case "apply-dynamic-configuration":
     case "apply-database":
     case "apply-security-rules":
+    case "apply-schedules":
       return change.kind.replaceAll("-", " ");
     case "remove-dcs-member":
       return `remove dcs member ${change.nodeId ?? change.memberId}`;
@@ -69,6 +71,8 @@ function carriedOut(scope: ChangeScope, change: Change): Promise<string | void> 
       return places.setServices(scope, change);
     case "apply-security-rules":
       return places.applySecurityRules(scope);
+    case "apply-schedules":
+      return schedules.apply(scope);
     case "configure":
       return members.configure(scope, change);
     case "await-member":

@@ -6,7 +6,10 @@ export interface CreateDeadlines {
   readonly configureSeconds: number;
   readonly membersSeconds: number;
   readonly databaseSeconds: number;
+  readonly archiveSeconds: number;
   readonly verifySeconds: number;
+  /** A leader of the cluster that data comes from is waited for, where one is needed. */
+  readonly sourceMs: number;
 }
 
 export const createDeadlines: CreateDeadlines = {
@@ -21,5 +24,9 @@ export const createDeadlines: CreateDeadlines = {
   /** initdb, election and base backups of an empty database; slow disks take minutes. */
   membersSeconds: 240,
   databaseSeconds: 90,
+  /** A stanza in the repository, and the first WAL segments on their way there. */
+  archiveSeconds: 120,
   verifySeconds: 90,
+  /** As long as a failover may take. */
+  sourceMs: 60_000,
 };

@@ -3,12 +3,15 @@ import {
   nodeRole,
   nodeSize,
   proxyNodes,
+  restoreRequestSchema,
   synchronousStandbys,
   validLogins,
 } from "@pgherd/layers/domain";
+import { type NodeRestore, repositoryOf } from "@pgherd/layers/domain/node";
 import { CommandError, type CommandTarget } from "@pgherd/layers/ports";
 import { newId } from "@pgherd/layers/runtime";
 import { type ConfigurationOrder, configureNode } from "../node-configuration.ts";
+import { stillAtWork } from "../still-at-work.ts";
 import type { CreateDeadlines } from "./deadlines.ts";
 import { type ClusterScope, known, readCluster, readNode } from "./records.ts";
 
@@ -27,7 +30,40 @@ export async function configure(
   deadlines: CreateDeadlines,
   dcsState: "new" | "existing" = "new",
 ): Promise<void> {
-  await configureNode(scope, { ...(await orderOf(scope, nodeId, deadlines)), dcsState });
+  const restore = restoreOf(scope);
+  await configureNode(scope, { ...(await orderOf(scope, nodeId, deadlines)), dcsState, restore });
+}
+
+/** Null where a cluster begins empty. */
+function restoreOf({ ports, request }: ClusterScope): NodeRestore | null {
+  const asked = restoreRequestSchema.safeParse(request);
+  if (!asked.success) return null;
+  const { archiveFirst: _before, store = null, ...source } = asked.data;
+  const { clusterId, shard } = source;
+  return { source, repository: repositoryOf(ports, { clusterId, store }, shard) };
+}
+
+/** Once there is data, no node needs to read the repository of another cluster any more. */
+export async function forgetSource(
+  scope: ClusterScope,
+  nodeId: string,
+  deadlines: CreateDeadlines,
+): Promise<void> {
+  if (restoreOf(scope) === null) return;
+  await configureNode(scope, { ...(await orderOf(scope, nodeId, deadlines)), step: "forget-source" });
+}
+
+/**
+ * A restore of much data takes hours: who still is at it is waited for in another try of the same step, as long as
+ * there are tries left.
+ */
+export async function restoredMembers(scope: ClusterScope, deadlines: CreateDeadlines): Promise<string> {
+  try {
+    return await members(scope, deadlines, `members.${newId("request")}`);
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.code !== "members-missing") throw error;
+    throw await stillAtWork(scope, "members", error.message);
+  }
 }
 
 /** A node as it is to be configured on the machine that the spec gives it. */
@@ -77,6 +113,34 @@ export async function database(scope: ClusterScope, deadlines: CreateDeadlines):
     if (present === leader) throw error;
     return applyDatabase(scope, present, `database.${present}`, deadlines);
   }
+}
+
+/** From its first minute on what the cluster writes can be restored; a failover on the way is no reason to fail. */
+export async function archive(scope: ClusterScope, deadlines: CreateDeadlines): Promise<string> {
+  const first = known(scope.said("members"), "leader", scope.clusterId);
+  try {
+    return await ensureStanza(scope, first, "archive", deadlines);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const present = await members(scope, deadlines, `members.${newId("request")}`);
+    if (present === first) throw error;
+    return ensureStanza(scope, present, `archive.${present}`, deadlines);
+  }
+}
+
+async function ensureStanza(
+  scope: ClusterScope,
+  leader: string,
+  step: string,
+  { archiveSeconds }: CreateDeadlines,
+): Promise<string> {
+  const { cluster, node } = await readNode(scope, leader);
+  const { archivedWal } = await scope.ports.commands.run(
+    target(scope, node, step, archiveSeconds + commandGraceSeconds),
+    "ensure-stanza",
+    { clusterId: cluster.id, nodeId: node.id, deadlineSeconds: archiveSeconds },
+  );
+  return archivedWal;
 }
 
 async function applyDatabase(

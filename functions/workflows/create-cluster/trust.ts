@@ -1,5 +1,12 @@
-import { authorityKeyParameter, passwordOwners, passwordParameter } from "@pgherd/layers/domain";
+import {
+  authorityKeyParameter,
+  cipherPassParameter,
+  Problem,
+  passwordOwners,
+  passwordParameter,
+} from "@pgherd/layers/domain";
 import { authorityCertificate, newAuthorityKey, newPassword } from "@pgherd/layers/runtime/secrets";
+import { ensureCipherPass } from "../node-configuration.ts";
 import type { ClusterAct } from "./records.ts";
 
 export const passwords: ClusterAct = async ({ ports, clusterId }) => {
@@ -11,6 +18,15 @@ export const passwords: ClusterAct = async ({ ports, clusterId }) => {
       ),
     ),
   );
+};
+
+export const cipherPass: ClusterAct = ensureCipherPass;
+
+/** @throws where it is gone: nobody can read the backups any more. */
+export const keptCipherPass: ClusterAct = async ({ ports, clusterId }) => {
+  const parameter = cipherPassParameter(ports.settings.environment, clusterId);
+  if ((await ports.secrets.find(parameter)) !== null) return;
+  throw new Problem("no-backup", `Parameter ${parameter} is gone: without it the backups cannot be read.`);
 };
 
 /** The key is made once; a certificate that a crash lost follows from it again. */

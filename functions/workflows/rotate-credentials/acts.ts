@@ -5,10 +5,10 @@ import {
   passwordParameter,
   type RotateRequest,
   rotateRequestSchema,
+  shardsOf,
   userOf,
   validLogins,
 } from "@pgherd/layers/domain";
-import { newId } from "@pgherd/layers/runtime";
 import { newPassword } from "@pgherd/layers/runtime/secrets";
 import {
   type ClusterAct,
@@ -17,18 +17,18 @@ import {
   readCluster,
 } from "../create-cluster/records.ts";
 import { sayStatus } from "../maintenance-mode.ts";
-import { requireLeader, runningNodes, runOn, shardsOf } from "../shards.ts";
+import { once } from "../node-work.ts";
+import { requireLeader, runningNodes, runOn } from "../shards.ts";
+
+/**
+ * The verbs compare what is with what Parameter Store says, so each is sent `once`: in between there may be other
+ * passwords.
+ */
 
 /** Nodes get ready within seconds; SSM may deliver to one of them later than to the others. */
 const switchSeconds = 60;
 const loginsSeconds = 60;
 const followSeconds = 60;
-
-/**
- * The verbs compare what is with what Parameter Store says, so they can be sent again and must not be answered from a
- * node's memory: in between there may be other passwords.
- */
-const once = (step: string): string => `${step}-${newId("request")}`;
 
 const requestOf = (scope: ClusterScope): RotateRequest => rotateRequestSchema.parse(scope.request);
 

@@ -1,11 +1,11 @@
-import type { ClusterNode, NodeService } from "@pgherd/layers/domain";
+import { type ClusterNode, type NodeService, shardsOf } from "@pgherd/layers/domain";
 import {
   type ClusterAct,
   type ClusterNodeAct,
   type ClusterScope,
   readCluster,
 } from "../create-cluster/records.ts";
-import { findLeader, isSilence, runningNodes, runOn, shardsOf } from "../shards.ts";
+import { findLeader, isSilence, runningNodes, runOn } from "../shards.ts";
 import type { StopDeadlines } from "./deadlines.ts";
 
 /** Who leads each shard: these are stopped last. A cluster of which no node answers is stopped all the same. */

@@ -2,7 +2,7 @@ import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { type ClusterStatus, clusterSchema, clusterStatusSchema } from "../../domain/cluster/cluster.ts";
 import { type ClusterSpec, clusterSpecSchema } from "../../domain/cluster/spec.ts";
-import type { ClusterRecordChange } from "../../ports/store.ts";
+import type { ClusterRecordChange, ProofChange } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
 import { clusterKey } from "./keys.ts";
 import { inProgress, noCluster } from "./refusals.ts";
@@ -30,7 +30,66 @@ export async function updateClusterStatus(
   await orNoCluster(clusterId, table.client.send(command));
 }
 
-const recordSchema = clusterSchema.pick({ paused: true, logins: true, retiring: true }).partial();
+const recordSchema = clusterSchema
+  .pick({ paused: true, logins: true, retiring: true, schedules: true, kept: true, branches: true })
+  .partial();
+
+const proofSchema = clusterSchema
+  .pick({ lastDrill: true, measuredRecovery: true, lastVerification: true })
+  .partial();
+
+export async function recordProof(table: Table, clusterId: string, change: ProofChange): Promise<void> {
+  const fields = Object.entries(proofSchema.parse(change));
+  await succeeds(
+    table.client.send(
+      new UpdateCommand({
+        TableName: table.name,
+        Key: clusterKey(clusterId),
+        ConditionExpression: "attribute_exists(pk)",
+        UpdateExpression: `SET ${fields.map(([name]) => `#${name} = :${name}`).join(", ")}`,
+        ExpressionAttributeNames: Object.fromEntries(fields.map(([name]) => [`#${name}`, name])),
+        ExpressionAttributeValues: Object.fromEntries(fields.map(([name, value]) => [`:${name}`, value])),
+      }),
+    ),
+  );
+}
+
+export function abandonCluster(
+  table: Table,
+  clusterId: string,
+  operationId: string,
+  statusReason: string,
+): Promise<boolean> {
+  return succeeds(
+    table.client.send(
+      new UpdateCommand({
+        TableName: table.name,
+        Key: clusterKey(clusterId),
+        ConditionExpression: "activeOperationId = :operation",
+        UpdateExpression:
+          "SET activeOperationId = :none, #status = :status, statusReason = :reason, updatedAt = :now",
+        ExpressionAttributeNames: { "#status": "status" },
+        ExpressionAttributeValues: {
+          ":operation": operationId,
+          ":none": null,
+          ":status": clusterStatusSchema.parse("failed"),
+          ":reason": statusReason,
+          ":now": new Date().toISOString(),
+        },
+      }),
+    ),
+  );
+}
+
+async function succeeds(conditional: Promise<unknown>): Promise<boolean> {
+  try {
+    await conditional;
+    return true;
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return false;
+    throw error;
+  }
+}
 
 export async function recordOnCluster(
   table: Table,

@@ -1,10 +1,12 @@
 import { GetCommand, QueryCommand, type QueryCommandOutput } from "@aws-sdk/lib-dynamodb";
+import type { DeletedCluster } from "../../domain/backup/deleted.ts";
 import type { Cluster } from "../../domain/cluster/cluster.ts";
 import { Problem } from "../../domain/problems.ts";
-import type { OperationStart, Page } from "../../ports/store.ts";
+import type { AuditEntry, OperationStart, Page } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
-import { clusterToItem, type Item, itemsToCluster, nodeToItem } from "./items.ts";
+import { keptCheck } from "./deleted.ts";
+import { auditToItem, clusterToItem, deletedToItem, type Item, itemsToCluster, nodeToItem } from "./items.ts";
 import {
   authorityKey,
   clusterPartition,
@@ -21,7 +23,12 @@ const clusterIdPattern = /^clu_[0-9A-Z]{26}$/;
 /** A cluster and its nodes, for sizing a page's first read; larger clusters only cost another read. */
 const itemsPerClusterTypical = 5;
 
-export async function createCluster(table: Table, cluster: Cluster, start: OperationStart): Promise<void> {
+export async function createCluster(
+  table: Table,
+  cluster: Cluster,
+  start: OperationStart,
+  from?: { deletedClusterId: string },
+): Promise<void> {
   const name: Write = {
     write: {
       Put: {
@@ -44,7 +51,8 @@ export async function createCluster(table: Table, cluster: Cluster, start: Opera
       Put: { TableName: table.name, Item: item, ConditionExpression: "attribute_not_exists(pk)" },
     },
   }));
-  await transact(table, [...startWrites(table, start), name, ...puts]);
+  const kept = from === undefined ? [] : [keptCheck(table, from.deletedClusterId)];
+  await transact(table, [...startWrites(table, start), ...kept, name, ...puts]);
 }
 
 export async function getCluster(table: Table, clusterId: string): Promise<Cluster | null> {
@@ -149,7 +157,11 @@ class NameOfAnother extends Error {
   }
 }
 
-export async function removeCluster(table: Table, clusterId: string): Promise<void> {
+export async function removeCluster(
+  table: Table,
+  clusterId: string,
+  kept?: { deleted: DeletedCluster; event: AuditEntry | null },
+): Promise<void> {
   const items = await clusterItems(table, clusterId);
   const cluster = items.find((item) => item["sk"] === clusterSortKey);
   const keys = [
@@ -161,11 +173,17 @@ export async function removeCluster(table: Table, clusterId: string): Promise<vo
     write: { Delete: { TableName: table.name, Key: key } },
   }));
   if (cluster === undefined) return transact(table, removals);
+  const left =
+    kept === undefined
+      ? []
+      : [deletedToItem(kept.deleted), ...(kept.event === null ? [] : [auditToItem(kept.event)])];
+  const puts: Write[] = left.map((item) => ({ write: { Put: { TableName: table.name, Item: item } } }));
   try {
-    await transact(table, [releaseNameWrite(table, clusterId, String(cluster["name"])), ...removals]);
+    const name = releaseNameWrite(table, clusterId, String(cluster["name"]));
+    await transact(table, [name, ...removals, ...puts]);
   } catch (error) {
     if (!(error instanceof NameOfAnother)) throw error;
-    await transact(table, removals);
+    await transact(table, [...removals, ...puts]);
   }
 }
 

@@ -1,5 +1,14 @@
 import { z } from "zod";
-import { type Cluster, type ClusterNode, clusterSchema, nodeSchema } from "../../domain/cluster/cluster.ts";
+import { type Backup, backupSchema } from "../../domain/backup/backup.ts";
+import { type DeletedCluster, deletedClusterSchema } from "../../domain/backup/deleted.ts";
+import { type RestorePoint, restorePointSchema } from "../../domain/backup/restore-point.ts";
+import {
+  type Cluster,
+  type ClusterNode,
+  clusterSchema,
+  nodeSchema,
+  nothingProven,
+} from "../../domain/cluster/cluster.ts";
 import { firstLogins } from "../../domain/cluster/logins.ts";
 import { storedSpecSchema } from "../../domain/cluster/spec.ts";
 import { type Operation, operationSchema, stepSchema } from "../../domain/operation/operation.ts";
@@ -7,14 +16,18 @@ import { progressOf } from "../../domain/operation/progress.ts";
 import type { AuditEntry, IdempotencyRecord } from "../../ports/store.ts";
 import {
   auditKey,
+  backupKey,
+  backupsIndexKey,
   clusterKey,
   clusterPartition,
   clustersIndexKey,
+  deletedKey,
   idempotencyKey,
   nodeKey,
   openOperationKey,
   operationKey,
   operationsIndexKey,
+  pointKey,
 } from "./keys.ts";
 
 /** Items are checked on their way in and on their way out: nothing in the table has a shape of its own. */
@@ -52,7 +65,17 @@ const idempotencySchema = z.object({
 });
 
 /** Fields of clusters that came after the first ones. */
-const laterDefaults = { drift: [], paused: null, logins: firstLogins, retiring: null };
+const laterDefaults = {
+  drift: [],
+  schedules: null,
+  paused: null,
+  logins: firstLogins,
+  retiring: null,
+  backupOperationId: null,
+  kept: null,
+  branches: [],
+  ...nothingProven,
+};
 
 export function clusterToItem(cluster: Cluster): Item {
   return {
@@ -110,6 +133,34 @@ export function auditToItem(entry: AuditEntry): Item {
 }
 
 export const itemToAudit = (item: Item): AuditEntry => auditSchema.parse(item);
+
+export function backupToItem(backup: Backup): Item {
+  return {
+    ...backupKey(backup.clusterId, backup.id),
+    gsi1pk: backupsIndexKey,
+    gsi1sk: backup.id,
+    ...backupSchema.parse(backup),
+  };
+}
+
+/** Fields of backups that came after the first ones. */
+const laterBackupDefaults = { logical: null, lastDrill: null };
+
+export const itemToBackup = (item: Item): Backup => backupSchema.parse({ ...laterBackupDefaults, ...item });
+
+export function pointToItem(point: RestorePoint): Item {
+  return { ...pointKey(point.clusterId, point.operationId), ...restorePointSchema.parse(point) };
+}
+
+export const itemToPoint = (item: Item): RestorePoint => restorePointSchema.parse(item);
+
+export function deletedToItem(deleted: DeletedCluster): Item {
+  return { ...deletedKey(deleted.id), ...deletedClusterSchema.parse(deleted) };
+}
+
+export function itemToDeleted(item: Item): DeletedCluster {
+  return deletedClusterSchema.parse({ ...item, spec: storedSpecSchema.parse(item["spec"]) });
+}
 
 export function idempotencyToItem(record: IdempotencyRecord): Item {
   return { ...idempotencyKey(record.principal, record.key), ...idempotencySchema.parse(record) };

@@ -36,6 +36,26 @@ export const authorityKey = (clusterId: string): Key => ({
 export const healthKey = (clusterId: string): Key => ({ pk: clusterPartition(clusterId), sk: "ASSESSMENT" });
 export const orphansPartition = "ORPHANS";
 export const orphanKey = (name: string): Key => ({ pk: orphansPartition, sk: name });
+export const backupsPartition = (clusterId: string): string => `BACKUPS#${clusterId}`;
+export const backupKey = (clusterId: string, backupId: string): Key => ({
+  pk: backupsPartition(clusterId),
+  sk: backupId,
+});
+/** In the index: the backups of all clusters. */
+export const backupsIndexKey = "BACKUPS";
+/** By the operation that makes them: operations follow each other in time. */
+export const pointsPartition = (clusterId: string): string => `RESTORE_POINTS#${clusterId}`;
+export const pointKey = (clusterId: string, operationId: string): Key => ({
+  pk: pointsPartition(clusterId),
+  sk: operationId,
+});
+export const pointNamesPartition = (clusterId: string): string => `RESTORE_POINT_NAMES#${clusterId}`;
+export const pointNameKey = (clusterId: string, name: string): Key => ({
+  pk: pointNamesPartition(clusterId),
+  sk: name,
+});
+export const deletedPartition = "DELETED_CLUSTERS";
+export const deletedKey = (clusterId: string): Key => ({ pk: deletedPartition, sk: clusterId });
 export const operationKey = (operationId: string): Key => ({
   pk: `OPERATION#${operationId}`,
   sk: "OPERATION",

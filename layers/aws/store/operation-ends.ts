@@ -1,9 +1,11 @@
 import type { ClusterStatus } from "../../domain/cluster/cluster.ts";
-import { endedStates, type Operation } from "../../domain/operation/operation.ts";
+import { endedStates, holderOf, isAboutOneBackup, type Operation } from "../../domain/operation/operation.ts";
+import { settleBackup } from "./backups.ts";
 import type { Table } from "./client.ts";
 import { clusterKey, openOperationKey, operationKey } from "./keys.ts";
 import { getOperation } from "./operation-lists.ts";
 import { noOperation } from "./refusals.ts";
+import { settleRestorePoint } from "./restore-points.ts";
 import { transact, type Write } from "./transact.ts";
 
 /** Ends the operation, closes it for the reconcilers and frees its cluster, where it holds that: once. */
@@ -20,9 +22,13 @@ export async function endOperation(
   const operation = await getOperation(table, operationId);
   if (operation === null) throw noOperation(operationId);
   if (endedStates.includes(operation.state)) return;
+  const holder = holderOf(operation.kind);
+  if (isAboutOneBackup(operation.kind)) await settleBackup(table, operation, end);
+  if (operation.kind === "create-restore-point") await settleRestorePoint(table, operation, end.state);
   const writes = [endWrite(table, operationId, end), closeWrite(table, operationId)];
+  const free = holder === null ? [] : [freeClusterWrite(table, operation, holder, end.cluster)];
   try {
-    await transact(table, [...writes, freeClusterWrite(table, operation, end.cluster)]);
+    await transact(table, [...writes, ...free]);
   } catch (error) {
     if (error instanceof EndedBefore) return;
     if (!(error instanceof ClusterNotHeld)) throw error;
@@ -74,15 +80,17 @@ function closeWrite(table: Table, operationId: string): Write {
 function freeClusterWrite(
   table: Table,
   operation: Operation,
-  cluster: { status: ClusterStatus; statusReason: string } | undefined,
+  holder: NonNullable<ReturnType<typeof holderOf>>,
+  said: { status: ClusterStatus; statusReason: string } | undefined,
 ): Write {
+  const cluster = holder === "activeOperationId" ? said : undefined;
   return {
     write: {
       Update: {
         TableName: table.name,
         Key: clusterKey(operation.clusterId),
-        ConditionExpression: "activeOperationId = :operation",
-        UpdateExpression: `SET activeOperationId = :none, updatedAt = :now${
+        ConditionExpression: `${holder} = :operation`,
+        UpdateExpression: `SET ${holder} = :none, updatedAt = :now${
           cluster === undefined ? "" : ", #status = :status, statusReason = :reason"
         }`,
         ...(cluster === undefined ? {} : { ExpressionAttributeNames: { "#status": "status" } }),

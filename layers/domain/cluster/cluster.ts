@@ -1,4 +1,9 @@
 import { z } from "zod";
+import { branchSchema } from "../backup/branches.ts";
+import { clusterDrillSchema, drillOfSchema, measuredRecoverySchema } from "../backup/drill.ts";
+import { keptSchema } from "../backup/in-place.ts";
+import { appliedSchedulesSchema } from "../backup/schedule.ts";
+import { verificationSchema } from "../backup/verification.ts";
 import { clusterIdSchema, nodeIdSchema, operationIdSchema } from "../ids.ts";
 import { currentLoginsSchema, retiringLoginsSchema } from "./logins.ts";
 import { pauseSchema } from "./pause.ts";
@@ -17,6 +22,9 @@ export const clusterStatusSchema = z.enum([
   "failed",
 ]);
 export type ClusterStatus = z.infer<typeof clusterStatusSchema>;
+
+/** A cluster that is being changed goes on serving, and so it can be backed up. */
+export const backupStatuses: readonly ClusterStatus[] = ["available", "degraded", "updating"];
 
 export const nodeServiceSchema = z.enum(["postgres", "etcd", "haproxy", "pgbouncer"]);
 export type NodeService = z.infer<typeof nodeServiceSchema>;
@@ -55,7 +63,22 @@ export const clusterSchema = z.object({
   spec: clusterSpecSchema,
   generation: z.int().min(1),
   activeOperationId: operationIdSchema.nullable(),
+  /** The operation that takes or deletes a backup; the cluster can be held by another one meanwhile. */
+  backupOperationId: operationIdSchema.nullable(),
+  /** When backups are taken by themselves; null until the cluster is made. */
+  schedules: appliedSchedulesSchema.nullable(),
   paused: pauseSchema.nullable(),
+  /** What a restore in place has left behind. */
+  kept: keptSchema.nullable(),
+  /** Where a restore in place, or going back from one, began a timeline of its own; the oldest first. */
+  branches: z.array(branchSchema),
+  /** The backup that it was made to prove: it is removed again by whoever made it. Null: it is somebody's own. */
+  drillOf: drillOfSchema.nullable(),
+  lastDrill: clusterDrillSchema.nullable(),
+  /** Of the last drill that succeeded. */
+  measuredRecovery: measuredRecoverySchema.nullable(),
+  /** What the repository was found to be when all of it was read last. */
+  lastVerification: verificationSchema.nullable(),
   logins: currentLoginsSchema,
   retiring: retiringLoginsSchema.nullable(),
   createdAt: z.iso.datetime(),
@@ -64,3 +87,18 @@ export const clusterSchema = z.object({
   drift: z.array(driftSchema),
 });
 export type Cluster = z.infer<typeof clusterSchema>;
+
+/** What is known of a cluster's backups from restoring and reading them. */
+export type ClusterProof = Pick<Cluster, "drillOf" | "lastDrill" | "measuredRecovery" | "lastVerification">;
+export const nothingProven: ClusterProof = {
+  drillOf: null,
+  lastDrill: null,
+  measuredRecovery: null,
+  lastVerification: null,
+};
+
+/** In ascending order. */
+export function shardsOf(nodes: readonly Pick<ClusterNode, "services" | "shard">[]): number[] {
+  const shards = nodes.filter(({ services }) => services.includes("postgres")).map(({ shard }) => shard);
+  return [...new Set(shards)].toSorted((left, right) => left - right);
+}

@@ -4,6 +4,9 @@ import { type PairedUser, userOf } from "./logins.ts";
 import { passwordParameter } from "./names.ts";
 import { nodePorts } from "./node-ports.ts";
 
+/** A client of a pooler that has waited for a leader for so long is told so, and may try again. */
+export const clientWaitSeconds = 120;
+
 export interface Endpoint {
   readonly hosts: readonly string[];
   readonly port: number;

@@ -1,9 +1,61 @@
 import { z } from "zod";
-import { type ClusterSpec, failoverDefault, proxyDefault, specFields } from "./spec.ts";
+import {
+  cronSchema,
+  eachKind,
+  keptCountSchema,
+  retentionDefaults,
+  type ScheduleKind,
+  scheduleDefaults,
+  verifyCronDefault,
+} from "../backup/schedule.ts";
+import { backupStoreSchema, pathStyleDefault } from "../backup/store.ts";
+import { drillTablesSchema } from "../backup/tables.ts";
+import { backupDefault, type ClusterSpec, failoverDefault, proxyDefault, specFields } from "./spec.ts";
 
 /** What the document says of a field; `fallback` is the default where it is the same everywhere. */
 const says = (description: string, fallback?: unknown) =>
   fallback === undefined ? { description } : { description, default: fallback };
+
+const scheduled: Readonly<Record<ScheduleKind, string>> = {
+  full: "Of full backups, at least 15 minutes apart",
+  diff: "Of differential backups",
+  incr: "Of incremental backups",
+  logical: "Of logical backups",
+};
+const scheduleField = (kind: ScheduleKind) =>
+  cronSchema
+    .nullable()
+    .optional()
+    .meta(
+      says(
+        `${scheduled[kind]}: five fields of cron, in UTC; \`null\`: never, in a patch, too.`,
+        scheduleDefaults[kind],
+      ),
+    );
+
+const { bucket, credentialsParameter, endpoint, pathStyle, region } = backupStoreSchema.shape;
+const storeField = z
+  .strictObject({
+    endpoint: endpoint.meta(says("Host, and port where it is not 443. It is spoken to over TLS alone.")),
+    bucket: bucket.meta(says("It has to be there; everything of the cluster lies below a path of its own.")),
+    region: region.meta(says("That requests are signed for: the store's own, `auto` for GCS.")),
+    pathStyle: pathStyle
+      .optional()
+      .meta(says("The bucket in the path, and not in the host name.", pathStyleDefault)),
+    credentialsParameter: credentialsParameter.meta(
+      says(
+        'A SecureString below `/pgherd/<environment>/stores/` that holds JSON `{"accessKeyId", "secretAccessKey", "sessionToken"?}`.',
+      ),
+    ),
+  })
+  .nullable()
+  .optional()
+  .meta(
+    says(
+      "A store of your own that speaks S3, for backups and WAL. It is tried before anything is made, and stays for the life of the cluster. `null`: the environment's bucket.",
+      null,
+    ),
+  );
 
 /** The body of `POST /v1/clusters`: only the name is required. */
 export const createClusterBodySchema = z.strictObject({
@@ -104,6 +156,63 @@ export const createClusterBodySchema = z.strictObject({
         .meta(says("IPv4 networks of clients. Empty: the environment's own.", [])),
     })
     .optional(),
+  backup: z
+    .strictObject({
+      schedules: z.strictObject(eachKind(scheduleField)).optional(),
+      retention: z
+        .strictObject({
+          full: keptCountSchema
+            .optional()
+            .meta(
+              says(
+                "Full backups that are kept; older ones go after each backup, with all that need them and their WAL.",
+                retentionDefaults.full,
+              ),
+            ),
+          diff: keptCountSchema
+            .optional()
+            .meta(says("Differential backups that are kept.", retentionDefaults.diff)),
+          logical: keptCountSchema
+            .optional()
+            .meta(says("Logical backups that are kept.", retentionDefaults.logical)),
+        })
+        .optional(),
+      drill: z
+        .strictObject({
+          cron: cronSchema.meta(says("When: five fields of cron, in UTC.")),
+          tables: drillTablesSchema
+            .optional()
+            .meta(says("Tables of the database whose rows are counted, as `schema.table`.", [])),
+        })
+        .nullable()
+        .optional()
+        .meta(
+          says(
+            "The newest backup is restored into a cluster of its own, checked, and removed again: as `POST …/drill` does it. `null`: never.",
+            null,
+          ),
+        ),
+      verify: z
+        .strictObject({ cron: cronSchema.meta(says("When: five fields of cron, in UTC.")) })
+        .nullable()
+        .optional()
+        .meta(
+          says(
+            "Every backup and all WAL in the repository is read and compared with its checksum, on a replica where there is one. `null`: never.",
+            { cron: verifyCronDefault },
+          ),
+        ),
+      retainAfterDeleteDays: specFields.backup.shape.retainAfterDeleteDays
+        .optional()
+        .meta(
+          says(
+            "For how many days its backups are kept once the cluster is deleted; for so long `undelete` brings it back. 0: they go with the cluster.",
+            backupDefault.retainAfterDeleteDays,
+          ),
+        ),
+      store: storeField,
+    })
+    .optional(),
   deletionProtection: specFields.deletionProtection
     .optional()
     .meta(says("Refuses a delete. Default: the environment's.")),
@@ -120,6 +229,25 @@ export interface SpecDefaults {
 /** Below three members a DCS of three has no node to run on. */
 export function dcsMembersDefault(members: number): 1 | 3 {
   return members < 3 ? 1 : 3;
+}
+
+/** Without what is only undefined: null is a value. */
+function given<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
+
+type DrillBody = NonNullable<CreateClusterBody["backup"]>["drill"];
+
+function drillOf(drill: DrillBody): ClusterSpec["backup"]["drill"] {
+  if (drill === undefined) return backupDefault.drill;
+  return drill === null ? null : { cron: drill.cron, tables: drill.tables ?? [] };
+}
+
+function completeStore(store: z.infer<typeof storeField>): ClusterSpec["backup"]["store"] {
+  if (store === null || store === undefined) return null;
+  return { ...store, pathStyle: store.pathStyle ?? pathStyleDefault };
 }
 
 export function completeSpec(body: CreateClusterBody, defaults: SpecDefaults): ClusterSpec {
@@ -155,6 +283,14 @@ export function completeSpec(body: CreateClusterBody, defaults: SpecDefaults): C
       maxClientConnections: body.pooler?.maxClientConnections ?? 1000,
     },
     access: { cidrs: body.access?.cidrs ?? [] },
+    backup: {
+      schedules: { ...backupDefault.schedules, ...given(body.backup?.schedules ?? {}) },
+      retention: { ...backupDefault.retention, ...given(body.backup?.retention ?? {}) },
+      drill: drillOf(body.backup?.drill),
+      verify: body.backup?.verify === undefined ? backupDefault.verify : body.backup.verify,
+      retainAfterDeleteDays: body.backup?.retainAfterDeleteDays ?? backupDefault.retainAfterDeleteDays,
+      store: completeStore(body.backup?.store),
+    },
     deletionProtection: body.deletionProtection ?? defaults.deletionProtection,
     tags: body.tags ?? {},
   };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { lastBackupsSchema } from "../backup/due.ts";
 
 /** What was known of a cluster's health last: whoever judges it next tells a change from a state by it. */
 export const healthRecordSchema = z.object({
@@ -10,6 +11,9 @@ export const healthRecordSchema = z.object({
   silentSince: z.record(z.string(), z.iso.datetime()),
   /** When the first of the nodes' certificates ends; null as long as nobody knows. */
   certificatesUntil: z.iso.datetime().nullable(),
+  /** Every commit up to then is in the WAL archive; null as long as nobody knows. */
+  archivedUntil: z.iso.datetime().nullable(),
+  lastBackups: lastBackupsSchema,
 });
 export type HealthRecord = z.infer<typeof healthRecordSchema>;
 
@@ -18,4 +22,6 @@ export const unknownHealth: HealthRecord = {
   leaders: {},
   silentSince: {},
   certificatesUntil: null,
+  archivedUntil: null,
+  lastBackups: {},
 };

@@ -1,3 +1,5 @@
+import { lastBackupsOf } from "../backup/due.ts";
+import { byInstant, instantOf } from "../backup/instant.ts";
 import type { Drift } from "./cluster.ts";
 import { driftOf } from "./health/drift.ts";
 import { type Finding, findingsOf, keyOf } from "./health/findings.ts";
@@ -45,7 +47,7 @@ export function judge(
     readonly suspected: readonly string[];
   },
 ): Judgement {
-  const found = findingsOf(observed);
+  const found = findingsOf(observed, before.record.lastBackups);
   const known = new Set([...before.suspected, ...before.record.findings]);
   const confirmed = found.filter((finding) => known.has(keyOf(finding)));
   const keys = [
@@ -64,6 +66,8 @@ export function judge(
       leaders: { ...before.record.leaders, ...leaders },
       silentSince: silentSince(observed, before.record),
       certificatesUntil: certificatesUntil(observed) ?? before.record.certificatesUntil,
+      archivedUntil: archivedUntil(observed, before.record.archivedUntil),
+      lastBackups: lastBackupsOf(observed.backups ?? [], before.record.lastBackups),
     },
     events: [
       ...leaderEvents(before.record, leaders),
@@ -127,6 +131,22 @@ function statusEvents(
 function certificatesUntil({ cluster, inspections }: ObservedHealth): string | null {
   const ends = cluster.nodes.flatMap(({ id }) => inspections.get(id)?.certificateNotAfter ?? []);
   return ends.length === cluster.nodes.length ? (ends.toSorted()[0] ?? null) : null;
+}
+
+/** It moves on with every segment; to write it down more often than this would be no news. */
+const archivedStepMicros = 60n * 1_000_000n;
+
+/** What the leaders say; of several shards the one that is behind. A replica only knows what the leader has sent. */
+function archivedUntil(
+  { cluster, inspections, survey }: ObservedHealth,
+  before: string | null,
+): string | null {
+  const leaders = (survey?.observation.members ?? []).filter(({ role }) => role === "leader");
+  const shards = new Set(cluster.nodes.map(({ shard }) => shard));
+  const said = leaders.flatMap(({ nodeId }) => inspections.get(nodeId)?.wal.archivedUntil ?? []);
+  const [first] = said.toSorted(byInstant);
+  if (first === undefined || said.length < shards.size) return before;
+  return before === null || instantOf(first) - instantOf(before) >= archivedStepMicros ? first : before;
 }
 
 /** A node that nobody could look for keeps its time; one that gave a sign loses it. */

@@ -1,3 +1,5 @@
+import type { BackupStore } from "../backup/store.ts";
+import { clusterIdSchema } from "../ids.ts";
 import type { Login } from "./logins.ts";
 
 /**
@@ -50,6 +52,55 @@ export function authorityPath(environment: string, clusterId: string): string {
 /** The CA's private key. Only the workflows may read it; a node's role must not. */
 export function authorityKeyParameter(environment: string, clusterId: string): string {
   return `${authorityPath(environment, clusterId)}/key`;
+}
+
+export function backupPath(environment: string, clusterId: string): string {
+  return `${parameterPath(environment, clusterId)}/backup`;
+}
+
+/** What the cluster's backups and WAL are encrypted with: as long as there is a backup, it stays. */
+export function cipherPassParameter(environment: string, clusterId: string): string {
+  return `${backupPath(environment, clusterId)}/cipher-pass`;
+}
+
+/** Whether a parameter is about a cluster's backups. */
+export const isOfBackups = (parameter: string): boolean => /\/clu_[0-9A-Z]{26}\/backup\//.test(parameter);
+
+/** Whose backups they are, and where. */
+export interface RepositoryOwner {
+  readonly environment: string;
+  readonly clusterId: string;
+  /** Null: the environment's bucket. */
+  readonly store: BackupStore | null;
+}
+
+/** Where a shard's backups and WAL are in their bucket: no two clusters have a path in common. */
+export function repositoryPrefix(owner: RepositoryOwner, shard: number): string {
+  return `/${repositoryKeyPrefix(owner)}${shard}`;
+}
+
+/** One per cluster and kind, in the schedule group of the environment. */
+export function scheduleName(clusterId: string, kind: string): string {
+  return `${clusterId}-${kind}`;
+}
+
+/** Whose schedule it is, by its name; null where it is none of ours. */
+export function clusterOfSchedule(name: string): string | null {
+  return /^(clu_[0-9A-Z]{26})-[a-z]+$/.exec(name)?.[1] ?? null;
+}
+
+/** What everything begins with that an environment has in a store of somebody else's: the bucket may have more in it. */
+export function storeKeyPrefix(environment: string): string {
+  return `pgherd/${environment}/`;
+}
+
+/**
+ * What the keys of everything begin with that a cluster has in its bucket.
+ * @throws for what is no id: anything shorter would be others' as well
+ */
+export function repositoryKeyPrefix({ clusterId, environment, store }: RepositoryOwner): string {
+  const own = `clusters/${clusterIdSchema.parse(clusterId)}/`;
+  return store === null ? own : `${storeKeyPrefix(environment)}${own}`;
 }
 
 /** Security group name: unique in a VPC, so creating it twice finds the first. */

@@ -10,5 +10,7 @@ export const nodePorts = {
   gate: 8009,
   etcdClient: 2379,
   etcdPeer: 2380,
+  /** pgBackRest reads the leader from the replica that the backup is taken on. */
+  backup: 8432,
   haproxyStatistics: 7000,
 } as const;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isSameStore } from "../backup/store.ts";
 import type { FieldError } from "../problems.ts";
 import {
   type CreateClusterBody,
@@ -39,12 +40,17 @@ function nullableFields(shape: Readonly<Record<string, z.ZodType>>): Record<stri
 function nullableField(field: z.ZodType): z.ZodType {
   const inner = field instanceof z.ZodOptional ? field.unwrap() : field;
   const { description } = field.meta() ?? {};
-  const nullable = emptied(inner).nullable().optional();
+  const nullable = admittingNull(emptied(inner)).optional();
   return description === undefined ? nullable : nullable.meta({ description });
+}
+
+function admittingNull(schema: z.ZodType): z.ZodType {
+  return schema instanceof z.ZodNullable ? schema : schema.nullable();
 }
 
 /** Entries of an object and of a map go one by one. */
 function emptied(schema: unknown): z.ZodType {
+  if (schema instanceof z.ZodNullable) return emptied(schema.unwrap()).nullable();
   if (schema instanceof z.ZodObject) return z.strictObject(nullableFields(schema.shape));
   if (schema instanceof z.ZodRecord) {
     const value: unknown = schema.valueType;
@@ -61,23 +67,35 @@ export type PatchedSpec =
 /** The spec with the patch on it, complete again; what cannot be changed stays. Whether it can be carried out is {@link checkSpec}'s to say. */
 export function patchSpec(spec: ClusterSpec, patch: Patch, defaults: SpecDefaults): PatchedSpec {
   const changing = Object.entries(patch).filter(([field]) => !(field in immutableFields));
-  const merged = mergePatch(follow(spec, patch), Object.fromEntries(changing));
+  const merged = mergePatch(follow(spec, patch), Object.fromEntries(changing), createClusterBodySchema);
   const parsed = createClusterBodySchema.safeParse(merged);
   if (!parsed.success) return { ok: false, errors: parsed.error.issues.map(fieldError) };
-  return { ok: true, spec: completeSpec(parsed.data, defaults) };
+  return { ok: true, spec: keepingStore(spec, patch, completeSpec(parsed.data, defaults)) };
 }
 
-/** RFC 7396: objects are merged, everything else is replaced, and null removes. */
-function mergePatch(target: Patch, patch: Patch): Record<string, unknown> {
+/** The defaults of backups are asked for, and what a cluster was made with is none of them. */
+function keepingStore(before: ClusterSpec, patch: Patch, after: ClusterSpec): ClusterSpec {
+  if (patch["backup"] !== null) return after;
+  return { ...after, backup: { ...after.backup, store: before.backup.store } };
+}
+
+/** RFC 7396: objects are merged, everything else is replaced, and null removes, unless it is a value of the field. */
+function mergePatch(target: Patch, patch: Patch, schema: unknown): Record<string, unknown> {
   const merged: Record<string, unknown> = { ...target };
   for (const [name, value] of Object.entries(patch)) {
-    if (value === null) delete merged[name];
+    const field = fieldOf(schema, name);
+    if (value === null && !(field instanceof z.ZodNullable)) delete merged[name];
     else if (isObject(value)) {
       const before = merged[name];
-      merged[name] = mergePatch(isObject(before) ? before : {}, value);
+      merged[name] = mergePatch(isObject(before) ? before : {}, value, field);
     } else merged[name] = value;
   }
   return merged;
+}
+
+function fieldOf(schema: unknown, name: string): unknown {
+  const field: unknown = schema instanceof z.ZodObject ? schema.shape[name] : undefined;
+  return field instanceof z.ZodOptional ? field.unwrap() : field;
 }
 
 function isObject(value: unknown): value is Patch {
@@ -133,4 +151,13 @@ export function checkShrinking(before: ClusterSpec, after: ClusterSpec): FieldEr
   if (to >= from) return [];
   const message = `a volume only grows, and it has ${from} GiB: to get down to ${to} GiB, create a cluster of that size and move the data with pg_dump or logical replication`;
   return [{ path: "/storage/sizeGiB", message }];
+}
+
+/** Backups and WAL would be in two places, and a restore needs all of them in one. */
+export function checkStoreKept(before: ClusterSpec, after: ClusterSpec): FieldError[] {
+  const { store } = before.backup;
+  if (isSameStore(store, after.backup.store)) return [];
+  const place = store === null ? "the environment's bucket" : `bucket "${store.bucket}" at ${store.endpoint}`;
+  const message = `backups and WAL stay in ${place} for the life of the cluster: restore it into a new cluster with another store, with POST …/restore; another key for the same store goes into its parameter`;
+  return [{ path: "/backup/store", message }];
 }

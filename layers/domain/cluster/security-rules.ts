@@ -27,6 +27,7 @@ const peerPorts: readonly PortRange[] = [
   { fromPort: nodePorts.postgres, toPort: nodePorts.postgres, description: "PostgreSQL between nodes" },
   { fromPort: nodePorts.patroni, toPort: nodePorts.patroni, description: "Patroni REST between nodes" },
   { fromPort: nodePorts.gate, toPort: nodePorts.gate, description: "Role changes between nodes" },
+  { fromPort: nodePorts.backup, toPort: nodePorts.backup, description: "Backups between nodes" },
   { fromPort: nodePorts.etcdClient, toPort: nodePorts.etcdPeer, description: "etcd between nodes" },
 ];
 

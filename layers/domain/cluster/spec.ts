@@ -1,4 +1,12 @@
 import { z } from "zod";
+import {
+  backupSpecDefault,
+  drillSpecSchema,
+  retentionSchema,
+  schedulesSchema,
+  verifySpecSchema,
+} from "../backup/schedule.ts";
+import { backupStoreSchema } from "../backup/store.ts";
 
 /**
  * What a user asks of a cluster. A closed object: a field enters when it works.
@@ -28,6 +36,8 @@ const volumeGiBMin = 1;
 const volumeGiBMax = 16_384;
 const membersMax = 9;
 const tagsMax = 40;
+/** Ten years: longer than anybody is asked to keep something. */
+const retainDaysMax = 3650;
 
 /** How soon a lost leader is replaced, and how long a stall of network or etcd is ridden out: see failover.ts. */
 const failoverProfileSchema = z.enum(["fast", "standard", "cautious"]);
@@ -72,6 +82,14 @@ export const specFields = {
     maxClientConnections: z.int().min(10).max(20_000),
   }),
   access: z.strictObject({ cidrs: z.array(z.cidrv4()).max(50) }),
+  backup: z.strictObject({
+    schedules: schedulesSchema,
+    retention: retentionSchema,
+    drill: drillSpecSchema,
+    verify: verifySpecSchema,
+    retainAfterDeleteDays: z.int().min(0).max(retainDaysMax),
+    store: backupStoreSchema.nullable(),
+  }),
   deletionProtection: z.boolean(),
   tags: z
     .record(z.string().min(1).max(128), z.string().max(256))
@@ -82,6 +100,13 @@ export const specFields = {
 export const clusterSpecSchema = z.strictObject(specFields);
 export type ClusterSpec = z.infer<typeof clusterSpecSchema>;
 
+export const backupDefault = {
+  ...backupSpecDefault,
+  /** Time enough to notice that the wrong cluster was deleted. */
+  retainAfterDeleteDays: 7,
+  /** The environment's bucket. */
+  store: null,
+};
 export const proxyDefault = { placement: "colocated", count: proxiesMin } as const;
 
 /** Fields that came after the first clusters. */
@@ -90,6 +115,7 @@ const laterDefaults = {
   selfHealing: true,
   dcs: { placement: "colocated" },
   proxy: proxyDefault,
+  backup: backupDefault,
 } as const;
 
 /** A spec that was kept before a field existed has the field's default. */

@@ -1,3 +1,4 @@
+export * from "./archive-mender.ts";
 export * from "./dynamic-configuration.ts";
 export * from "./dynamic-drift.ts";
 export * from "./etcd.ts";
@@ -7,5 +8,7 @@ export * from "./haproxy.ts";
 export * from "./paths.ts";
 export * from "./patroni.ts";
 export * from "./patroni-wrapper.ts";
+export * from "./pgbackrest.ts";
 export * from "./pgbouncer.ts";
+export * from "./recovery.ts";
 export * from "./units.ts";

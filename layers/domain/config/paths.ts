@@ -9,6 +9,14 @@ export const nodePaths = {
   postgresSocket: "/run/postgresql",
   poolerSocket: "/run/pgbouncer",
   proxySocket: "/run/haproxy/admin.sock",
+  /** What pgBackRest keeps on the node: locks, and which segments are archived. */
+  backup: "/var/lib/pgherd/backup",
+  backupSpool: "/var/lib/pgherd/backup/spool",
+  backupLocks: "/var/lib/pgherd/backup/lock",
+  /** What a logical backup has on the node while it is taken: little, see layers/node/logical. */
+  logicalSpool: "/var/lib/pgherd/backup/logical",
+  /** What it has there while a database is loaded: the whole of its dump, on the volume that has room for the database. */
+  logicalLoads: "/var/lib/pgherd/data/logical",
   configuration: "/etc/pgherd",
   units: "/etc/systemd/system",
   /** The node's own key; services get copies. */
@@ -58,6 +66,10 @@ export const configurationFiles = {
   patroni: `${nodePaths.configuration}/patroni.yaml`,
   guard: `${nodePaths.configuration}/guard.json`,
   patroniWrapper: `${nodePaths.configuration}/patroni-wrapper.py`,
+  archiveMender: `${nodePaths.configuration}/archive-mender.py`,
+  /** The repository that a new cluster's data comes from; it is only read. */
+  restore: `${nodePaths.configuration}/restore.conf`,
+  pgbackrest: `${nodePaths.configuration}/pgbackrest.conf`,
   haproxy: `${nodePaths.configuration}/haproxy.cfg`,
   pgbouncer: `${nodePaths.configuration}/pgbouncer.ini`,
   pgbouncerUsers: `${nodePaths.configuration}/pgbouncer-users.txt`,

@@ -4,7 +4,8 @@ import type { ClusterSpec, Durability, FailoverProfile } from "../cluster/spec.t
 import type { NodeIntent, Peer } from "../node/protocol.ts";
 import { settleParameters } from "../postgres/spec-parameters.ts";
 import { dcsPeers } from "./etcd.ts";
-import { nodePaths, tlsFiles } from "./paths.ts";
+import { configurationFiles, nodePaths, tlsFiles } from "./paths.ts";
+import { archiveCommand, restoreBootstrap } from "./pgbackrest.ts";
 import { accessRules } from "./postgres-access.ts";
 import { postgresParameters } from "./postgres-parameters.ts";
 import { renderYaml, type YamlMapping } from "./yaml.ts";
@@ -37,6 +38,9 @@ const memberSlotsTtl = "30min";
  * that is promoted copies one, while clients wait (docs/decisions/wal-segments.md).
  */
 const walSegmentMiB = 4;
+
+/** Of a restore: until the data of the backup is consistent. */
+const recoverySecondsMax = 24 * 3600;
 
 export interface PatroniSecrets {
   readonly replicator: string;
@@ -95,7 +99,11 @@ function login(username: string, password: string): YamlMapping {
   return { username, password, sslmode: "verify-full", sslrootcert: tlsFiles("postgres").authority };
 }
 
-function postgresql(spec: ClusterSpec, self: Peer, secrets: PatroniSecrets): YamlMapping {
+function postgresql(
+  { backups, restore, spec }: Pick<NodeIntent, "spec" | "backups" | "restore">,
+  self: Peer,
+  secrets: PatroniSecrets,
+): YamlMapping {
   return {
     listen: `0.0.0.0:${nodePorts.postgres}`,
     connect_address: `${self.address}:${nodePorts.postgres}`,
@@ -103,21 +111,26 @@ function postgresql(spec: ClusterSpec, self: Peer, secrets: PatroniSecrets): Yam
     bin_dir: nodePaths.postgresBin,
     pgpass: "/run/patroni/pgpass",
     use_unix_socket: true,
+    // Patroni gives a bootstrap up whose PostgreSQL takes no connection within a minute; WAL can take longer.
+    ...(restore === null ? {} : { pg_ctl_timeout: recoverySecondsMax }),
     authentication: {
       // No password: postgres logs in on the local socket only.
       superuser: { username: "postgres" },
       replication: login("replicator", secrets.replicator),
       rewind: login("rewind", secrets.rewind),
     },
-    parameters: postgresParameters(settleParameters(spec).member),
+    parameters: postgresParameters(settleParameters(spec).member, archiveCommand(backups)),
     pg_hba: accessRules,
     basebackup: [{ checkpoint: "fast" }],
+    ...(backups === null
+      ? {}
+      : { callbacks: { on_role_change: `/usr/bin/python3 ${configurationFiles.archiveMender}` } }),
   };
 }
 
 /** Patroni of one node; holds three passwords, so only its user may read it. */
 export function renderPatroni(
-  intent: Pick<NodeIntent, "clusterId" | "spec" | "peers">,
+  intent: Pick<NodeIntent, "clusterId" | "spec" | "peers" | "backups" | "restore">,
   self: Peer,
   secrets: PatroniSecrets,
 ): string {
@@ -137,6 +150,7 @@ export function renderPatroni(
     },
     bootstrap: {
       dcs: dynamicConfiguration(intent.spec),
+      ...(intent.restore === null ? {} : restoreBootstrap(intent.restore)),
       initdb: [
         { encoding: "UTF8" },
         { "locale-provider": "builtin" },
@@ -148,7 +162,7 @@ export function renderPatroni(
         "data-checksums",
       ],
     },
-    postgresql: postgresql(intent.spec, self, secrets),
+    postgresql: postgresql(intent, self, secrets),
     watchdog: { mode: "off" },
     tags: { nofailover: false, noloadbalance: false, clonefrom: false, nosync: false },
   });

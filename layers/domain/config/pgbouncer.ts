@@ -1,3 +1,4 @@
+import { clientWaitSeconds } from "../cluster/connection.ts";
 import { nodePorts } from "../cluster/node-ports.ts";
 import type { ClusterSpec } from "../cluster/spec.ts";
 import { settleParameters } from "../postgres/spec-parameters.ts";
@@ -62,7 +63,7 @@ ignore_startup_parameters = extra_float_digits
 server_login_retry = 0.2
 server_connect_timeout = 3
 server_fast_close = 1
-query_wait_timeout = 120
+query_wait_timeout = ${clientWaitSeconds}
 tcp_keepidle = 30
 tcp_keepintvl = 10
 tcp_keepcnt = 3

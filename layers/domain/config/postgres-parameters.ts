@@ -14,13 +14,14 @@ const fixed: Readonly<Record<string, string>> = {
   // Patroni and systemd take what PostgreSQL writes to standard error to the journal.
   log_destination: "stderr",
   logging_collector: "off",
-  // Switching archive_mode on takes a restart, so it is on before there is an archive; until then WAL goes nowhere.
+  // Switching archive_mode on takes a restart, so it is on also where there is no archive.
   archive_mode: "on",
-  archive_command: "/bin/true",
 };
 
 /** What every member has unless the spec says otherwise. */
 const preset: Readonly<Record<string, string>> = {
+  // What a cluster that hardly writes would lose with its volumes.
+  archive_timeout: "60s",
   log_line_prefix: "%m [%p] %q%u@%d/%a ",
   log_checkpoints: "on",
   log_lock_waits: "on",
@@ -39,7 +40,13 @@ const preset: Readonly<Record<string, string>> = {
   track_io_timing: "on",
 };
 
-/** `settled`: what the spec and the machine's size ask for. */
-export function postgresParameters(settled: Readonly<Record<string, string>>): Record<string, string> {
-  return { ...preset, ...settled, ...fixed };
+/**
+ * @param settled what the spec and the machine's size ask for
+ * @param archiveCommand what PostgreSQL runs for each WAL segment that is full
+ */
+export function postgresParameters(
+  settled: Readonly<Record<string, string>>,
+  archiveCommand: string,
+): Record<string, string> {
+  return { ...preset, ...settled, ...fixed, archive_command: archiveCommand };
 }

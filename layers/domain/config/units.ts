@@ -128,7 +128,7 @@ Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj PG_OOM_ADJUST_VALUE=0
 Environment=PYTHONDONTWRITEBYTECODE=1
 RuntimeDirectory=patroni
 RuntimeDirectoryMode=0700
-ReadWritePaths=${nodePaths.postgresParent} ${nodePaths.postgresSocket}
+ReadWritePaths=${nodePaths.postgresParent} ${nodePaths.postgresSocket} -${nodePaths.backup}
 ${hardening}
 
 ${install}`;

@@ -1,5 +1,11 @@
+export type { ArchiveState, BackupStanding } from "./backup-verbs.ts";
+export type { DrillStanding, VerificationStanding } from "./drill-verbs.ts";
+export type { RestoredData, RestoredFrom } from "./in-place-verbs.ts";
 export * from "./inspect-verbs.ts";
+export type { LoadStanding, LogicalStanding } from "./logical-verbs.ts";
 export { passwordNameSchema } from "./maintenance-verbs.ts";
 export type { ObservedPlace } from "./membership-verbs.ts";
+export * from "./momentary.ts";
+export type { NodeRestore } from "./protocol.ts";
 export * from "./protocol.ts";
 export type { Assessment } from "./role-change-verbs.ts";

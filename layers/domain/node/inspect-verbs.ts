@@ -18,6 +18,8 @@ export const inspectionSchema = z.strictObject({
     bytes,
     readyCount: z.int().min(0),
     oldestReadySeconds: z.number().min(0).nullable(),
+    /** When the last segment that is archived was full; on a replica it says what the leader has sent. */
+    archivedUntil: z.iso.datetime().nullable().default(null),
   }),
   certificateNotAfter: z.iso.datetime(),
   /** The node's clock. */

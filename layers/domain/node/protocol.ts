@@ -1,12 +1,18 @@
 import { z } from "zod";
+import { restoreSourceSchema } from "../backup/restore.ts";
 import { nodeServiceSchema } from "../cluster/cluster.ts";
 import { firstLogins, loginSchema } from "../cluster/logins.ts";
 import { storedSpecSchema } from "../cluster/spec.ts";
 import { clusterIdSchema, nodeIdSchema } from "../ids.ts";
+import { backupVerbs } from "./backup-verbs.ts";
+import { drillVerbs } from "./drill-verbs.ts";
+import { inPlaceVerbs } from "./in-place-verbs.ts";
 import { inspectVerbs } from "./inspect-verbs.ts";
+import { logicalVerbs } from "./logical-verbs.ts";
 import { maintenanceVerbs } from "./maintenance-verbs.ts";
 import { membershipVerbs } from "./membership-verbs.ts";
 import { observationSchema } from "./observation.ts";
+import { repositorySchema } from "./repository.ts";
 import { roleChangeVerbs } from "./role-change-verbs.ts";
 
 /**
@@ -34,6 +40,10 @@ export const peerSchema = z.strictObject({
 });
 export type Peer = z.infer<typeof peerSchema>;
 
+/** What a node of a restored cluster reads, and where it ends. */
+const nodeRestoreSchema = z.strictObject({ source: restoreSourceSchema, repository: repositorySchema });
+export type NodeRestore = z.infer<typeof nodeRestoreSchema>;
+
 /** Everything that a node's configuration follows from, secrets aside. */
 export const nodeIntentSchema = z.strictObject({
   environment: z.string(),
@@ -47,6 +57,10 @@ export const nodeIntentSchema = z.strictObject({
   /** One certificate, or several while the cluster changes from one authority to another. */
   authorityCertificate: pemCertificatesSchema,
   nodeCertificate: pemCertificateSchema,
+  /** The shard's repository; null where there is none yet, and then WAL goes nowhere. */
+  backups: repositorySchema.nullable().default(null),
+  /** Where the data comes from that a PostgreSQL which starts for the first time begins with; null: from nowhere. */
+  restore: nodeRestoreSchema.nullable().default(null),
   /** Tells this configuration from others; certificates do not count. */
   revision: z.string().optional(),
   /** Whether an etcd that starts for the first time founds the DCS or joins one. */
@@ -55,12 +69,17 @@ export const nodeIntentSchema = z.strictObject({
 export type NodeIntent = z.infer<typeof nodeIntentSchema>;
 
 export { type Observation, observationSchema } from "./observation.ts";
+export { type Repository, repositoryOf } from "./repository.ts";
 
 export const nodeVerbs = {
   ...roleChangeVerbs,
   ...membershipVerbs,
   ...maintenanceVerbs,
   ...inspectVerbs,
+  ...backupVerbs,
+  ...logicalVerbs,
+  ...drillVerbs,
+  ...inPlaceVerbs,
   /** Finds, formats (only when blank) and mounts the data volume; makes the node's key; answers a CSR for it. */
   prepare: {
     input: z.strictObject({

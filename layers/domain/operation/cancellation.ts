@@ -1,4 +1,4 @@
-import type { OperationKind } from "./operation.ts";
+import type { Operation, OperationKind } from "./operation.ts";
 
 /** What a cancel comes to. docs/operating.md has it as a table. */
 export interface Cancellation {
@@ -6,6 +6,17 @@ export interface Cancellation {
   readonly heeded: string | null;
   /** What it leaves behind; where it is refused, why. */
   readonly leaves: string;
+}
+
+/** Whether a cancel could have an effect still. A delete can only give up its final backup. */
+export function isCancellable({
+  kind,
+  request,
+  steps,
+}: Pick<Operation, "kind" | "request" | "steps">): boolean {
+  if (kind !== "delete-cluster") return cancellations[kind].heeded !== null;
+  const isTaken = steps.some(({ name, state }) => name === "final-backup" && state === "succeeded");
+  return (request?.["finalBackup"] ?? null) !== null && !isTaken;
 }
 
 const goesOn = "the same call again goes on from there";
@@ -16,8 +27,9 @@ export const cancellations: Readonly<Record<OperationKind, Cancellation>> = {
     leaves: "Nothing but the record of the cluster, which is failed; its name is free.",
   },
   "delete-cluster": {
-    heeded: null,
-    leaves: "What has been removed does not come back, so it goes on to its end.",
+    heeded: "Until the final backup is taken, within seconds.",
+    leaves:
+      "The cluster as it was. What is being removed does not come back, so from then on it goes on to its end.",
   },
   "converge-cluster": {
     heeded: "Between two changes.",
@@ -66,5 +78,51 @@ export const cancellations: Readonly<Record<OperationKind, Cancellation>> = {
   "recover-cluster": {
     heeded: "Between two changes.",
     leaves: `Nodes that were set aside stand still; ${goesOn}, and a PATCH once etcd has a majority.`,
+  },
+  "restore-cluster": {
+    heeded: "Before each step, up to the end.",
+    leaves:
+      "Nothing but the record of the new cluster, which is failed; the cluster that it comes from is untouched.",
+  },
+  "restore-in-place": {
+    heeded: "Before each step, and while data is restored, up to when the restored data is in service.",
+    leaves: "The data that there was: it is put back, and clients go on with it.",
+  },
+  "rollback-restore": {
+    heeded: "Before each step, up to when the data of before is in service.",
+    leaves: "The restored data, and what it can be exchanged for.",
+  },
+  "confirm-restore": {
+    heeded: null,
+    leaves: "What has been dropped does not come back, so it goes on to its end.",
+  },
+  "backup-cluster": {
+    heeded: "While it is copied, within seconds.",
+    leaves: "No backup; what was copied is removed from the repository with the next one.",
+  },
+  "delete-backup": {
+    heeded: null,
+    leaves: "What has been removed does not come back, so it goes on to its end.",
+  },
+  "create-restore-point": {
+    heeded: "Until PostgreSQL is told.",
+    leaves: "No restore point, and its name is free. Once PostgreSQL is told, it is made.",
+  },
+  "undelete-cluster": {
+    heeded: "Before each step, up to the end.",
+    leaves:
+      "The record of the cluster, which is failed; its backups are kept. Once that is deleted, the same call begins anew.",
+  },
+  "load-database": {
+    heeded: "While it is loaded, within seconds.",
+    leaves: "The database as it was before: empty, or not there.",
+  },
+  "drill-backup": {
+    heeded: "Before each step, and while the data is checked.",
+    leaves: "Nothing: the cluster that was made for it is removed. What the last drill said still stands.",
+  },
+  "verify-backups": {
+    heeded: "While it is read, within seconds.",
+    leaves: "What the last one said. Nothing was changed.",
   },
 };

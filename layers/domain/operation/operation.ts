@@ -17,8 +17,46 @@ export const operationKindSchema = z.enum([
   "rotate-credentials",
   "rotate-certificates",
   "recover-cluster",
+  "restore-cluster",
+  "restore-in-place",
+  /** Back to what was there before a restore in place. */
+  "rollback-restore",
+  /** Drops what could be gone back to. */
+  "confirm-restore",
+  "backup-cluster",
+  "delete-backup",
+  "create-restore-point",
+  "undelete-cluster",
+  /** Out of a logical backup into a database of a cluster that runs. */
+  "load-database",
+  /** Restores a backup into a cluster that is removed again, to see that it can be. */
+  "drill-backup",
+  /** Reads all that is stored of a cluster. */
+  "verify-backups",
 ]);
 export type OperationKind = z.infer<typeof operationKindSchema>;
+
+/**
+ * What an operation holds of its cluster. One that is about backups goes on while the cluster is changed: nobody should
+ * have to wait for hours before a switchover. A restore point holds nothing: it is made while a backup is taken, too. A
+ * drill holds the cluster that it makes, and that one has the only name for it.
+ */
+export function holderOf(kind: OperationKind): "activeOperationId" | "backupOperationId" | null {
+  if (kind === "create-restore-point" || kind === "drill-backup") return null;
+  return besideOthers.includes(kind) ? "backupOperationId" : "activeOperationId";
+}
+
+/** Whether it takes or removes a backup of its cluster, whose record says so. */
+export function isAboutOneBackup(kind: OperationKind): boolean {
+  return kind === "backup-cluster" || kind === "delete-backup";
+}
+
+const besideOthers: readonly OperationKind[] = [
+  "backup-cluster",
+  "delete-backup",
+  "load-database",
+  "verify-backups",
+];
 
 export const operationStateSchema = z.enum(["pending", "running", "succeeded", "failed", "cancelled"]);
 export type OperationState = z.infer<typeof operationStateSchema>;
@@ -40,6 +78,8 @@ export const stepSchema = z.object({
   startedAt: z.iso.datetime().nullable(),
   endedAt: z.iso.datetime().nullable(),
   detail: z.string().optional(),
+  /** Of a step that waits for something long: when it last saw that it is still at work. */
+  heardAt: z.iso.datetime().optional(),
 });
 export type StepState = z.infer<typeof stepStateSchema>;
 export type OperationStep = z.infer<typeof stepSchema>;

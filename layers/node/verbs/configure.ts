@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
-import { lastingEtcd, nodePaths } from "../../domain/config/index.ts";
+import { configurationFiles, lastingEtcd, nodePaths } from "../../domain/config/index.ts";
 import type { NodeIntent, Peer } from "../../domain/node/protocol.ts";
+import { account } from "../accounts.ts";
 import type { VerbFunction } from "../context.ts";
 import { awaitDcs } from "../dcs.ts";
 import { Deadline } from "../deadline.ts";
@@ -45,6 +46,10 @@ async function writeFiles(services: readonly ServiceFiles[]): Promise<{ changed:
   let units = false;
   await ensureDirectory(nodePaths.configuration, root, 0o755);
   await ensureDirectory(`${nodePaths.configuration}/tls`, root, 0o755);
+  const { uid, gid } = await account("postgres");
+  for (const path of [nodePaths.backup, nodePaths.backupSpool, nodePaths.backupLocks]) {
+    await ensureDirectory(path, { uid, gid }, 0o700);
+  }
   await Promise.all(
     services.map(async ({ tls: [first] }) => {
       if (first !== undefined) await ensureDirectory(dirname(first.path), first.owner, 0o700);
@@ -70,7 +75,8 @@ async function readApplied(): Promise<Record<string, string>> {
 
 /** etcd reads its certificates again by itself and its file only at its start; the others reload both. */
 function applicable(service: ServiceFiles): readonly FileIntent[] {
-  if (service.unit !== "etcd.service") return [...service.tls, ...service.configuration];
+  if (service.unit !== "etcd.service")
+    return [...service.tls, ...(service.reads ?? []), ...service.configuration];
   return service.configuration.map((file) => ({ ...file, content: lastingEtcd(file.content) }));
 }
 
@@ -151,6 +157,8 @@ export async function applyIntent(
     ensureFile({ path: nodePaths.intent, content: JSON.stringify(intent), owner: root, mode: 0o600 }),
   ]);
   await keepKey(key);
+  // What opens another cluster's backups stays no longer than it is needed.
+  if (intent.restore === null) await rm(configurationFiles.restore, { force: true });
   await enable(services.map((service) => service.unit));
   if (units) await reloadUnits();
   await standDown(self);

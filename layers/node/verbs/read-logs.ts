@@ -4,7 +4,7 @@ import type { LogLine, LogPage } from "../../domain/logs.ts";
 import type { VerbFunction } from "../context.ts";
 import { readJournal } from "../journal-lines.ts";
 import { readOwnIntent } from "../own-intent.ts";
-import { readNodePasswords } from "../passwords.ts";
+import { readNodePasswords, textsOf } from "../passwords.ts";
 
 /** SSM hands on 24,000 characters; the rest of the answer is some fifty. */
 const pageCharactersMax = 22_000;
@@ -34,7 +34,7 @@ function pack(page: LogPage, isTail: boolean): string {
 
 export const readLogs: VerbFunction<"read-logs"> = async (input, context) => {
   const intent = await readOwnIntent(input);
-  const secrets = Object.values(await readNodePasswords(context, intent));
+  const secrets = textsOf(await readNodePasswords(context, intent));
   const { lines, isMore } = await readJournal(input);
   const isTail = input.after === null && input.since === null;
   return { page: pack({ lines: lines.map((line) => clean(line, secrets)), isMore }, isTail) };

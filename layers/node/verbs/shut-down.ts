@@ -51,7 +51,7 @@ const stoppedStates: readonly string[] = ["shut down", "shut down in recovery"];
  * Patroni stops PostgreSQL; where Patroni was killed before its time, PostgreSQL is still there and is stopped here.
  * One that has crashed before is as stopped as it can be: it recovers when it is started.
  */
-async function stopPostgres(deadline: Deadline): Promise<string | null> {
+export async function stopPostgres(deadline: Deadline): Promise<string | null> {
   await catchUp(deadline);
   await stopUnit(units.postgres, deadline);
   const data = await controlData();
@@ -81,7 +81,7 @@ function pgCtl(args: readonly string[], options: Parameters<typeof runAs>[3]): R
   );
 }
 
-async function isRunning(): Promise<boolean> {
+export async function isRunning(): Promise<boolean> {
   // 3: no server runs. 4: there is no data directory that could be read.
   return (await pgCtl(["status"], { timeoutMs: statusMsMax, answers: [3, 4] })).code === 0;
 }

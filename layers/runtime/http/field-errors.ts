@@ -27,7 +27,7 @@ export function fieldErrors(
   data: unknown,
   locate: (path: readonly PropertyKey[]) => string,
 ): FieldError[] {
-  return error.issues.flatMap((issue) => {
+  return error.issues.flatMap(asMeant).flatMap((issue) => {
     if (issue.code === "unrecognized_keys") {
       const known = knownFields(schema, issue.path);
       return issue.keys.map((key) => ({
@@ -38,6 +38,18 @@ export function fieldErrors(
     return [{ path: locate(issue.path), message: messageOf(issue, valueAt(data, issue.path)) }];
   });
 }
+
+/** Where one alternative alone is of the type that was said, that one was meant, and its mistakes are told. */
+function asMeant(issue: Issue): readonly Issue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const ofType = issue.errors.filter((one) => !one.some(isOfAnotherType));
+  const [meant] = ofType;
+  if (meant === undefined || ofType.length > 1) return [issue];
+  return meant.flatMap((one) => asMeant({ ...one, path: [...issue.path, ...one.path] }));
+}
+
+const isOfAnotherType = ({ code, path }: Issue): boolean =>
+  path.length === 0 && (code === "invalid_type" || code === "invalid_value");
 
 /** RFC 6901 */
 export function jsonPointer(path: readonly PropertyKey[]): string {
@@ -123,6 +135,10 @@ function knownFields(schema: z.ZodType, path: readonly PropertyKey[]): string[] 
 }
 
 function unwrap(schema: unknown): unknown {
+  if (schema instanceof z.ZodUnion) {
+    const objects = schema.options.filter((one) => one instanceof z.ZodObject);
+    return objects.length === 1 ? objects[0] : schema;
+  }
   return schema instanceof z.ZodOptional || schema instanceof z.ZodNullable
     ? unwrap(schema.unwrap())
     : schema;

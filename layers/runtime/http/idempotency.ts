@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Problem } from "../../domain/problems.ts";
-import { IdempotencyConflict, type IdempotencyRecord, type Store } from "../../ports/store.ts";
+import type { IdempotencyRecord, Store } from "../../ports/store.ts";
 import type { Answer } from "./route.ts";
 
 /** Longer than any client keeps trying; after it a key means nothing and can be used anew. */
@@ -43,8 +43,8 @@ export interface RequestIdentity {
 
 /**
  * Runs a mutation once per (principal, key). The record is written in the same transaction as the mutation, so of two
- * calls at once one does the work and the other one reads what it answered. Refusals are not remembered: they change
- * nothing, and the reason may be gone next time.
+ * calls at once one does the work and the other one reads what it answered: also where it would be refused for what the
+ * first one has begun. Refusals are not remembered: they change nothing, and the reason may be gone next time.
  */
 export async function once(
   records: Pick<Store, "readIdempotencyRecord">,
@@ -62,7 +62,6 @@ export async function once(
     });
     return write(answer);
   } catch (error) {
-    if (!(error instanceof IdempotencyConflict)) throw error;
     const first = await records.readIdempotencyRecord(identity.principal, key);
     if (first === null) throw error;
     return replay(first, requestHash);

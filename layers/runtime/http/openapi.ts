@@ -68,6 +68,7 @@ export function buildDocument(routes: readonly Route[]): OpenApiDocument {
     servers: [{ url: "/" }],
     tags: [
       { name: "clusters", description: "PostgreSQL clusters and how they are." },
+      { name: "backups", description: "Backups of clusters, and what can be restored." },
       { name: "operations", description: "Work on clusters." },
       { name: "meta", description: "The API itself." },
     ],

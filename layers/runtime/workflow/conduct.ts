@@ -36,8 +36,12 @@ export async function conduct<Ports extends WorkflowPorts>(
   const run: Run<Ports> = { context, workflow, scope, details };
   const forward = await forwardOf(run, input, opening);
   if (forward.stop === null) return end({ ...run, ...workflow }, { state: "succeeded" }, forward.marks);
-  const undone = canUnwind(workflow) ? await unwind(run, forward) : { failures: [], marks: forward.marks };
-  return end({ ...run, ...workflow }, endingOf(workflow, forward.stop, undone.failures), undone.marks);
+  if (!canUnwind(workflow) || forward.isPastReturn) {
+    return end({ ...run, ...workflow }, endingOf(forward, wentForward), forward.marks);
+  }
+  const undone = await unwind(run, forward);
+  const report = undoReport(workflow, undone.failures);
+  return end({ ...run, ...workflow }, endingOf(forward, report), undone.marks);
 }
 
 async function open<Ports extends WorkflowPorts>(
@@ -54,11 +58,22 @@ async function open<Ports extends WorkflowPorts>(
     ports.store.getCluster(input.clusterId),
     ports.store.markOperationRunning(input.operationId, names),
   ]);
-  const { before } = split(workflow);
-  const states = new Map(operation.steps.map((step) => [step.name, step.state]));
-  const isCommitted = before.flatMap(stepsOf).every((step) => states.get(step.name) === "succeeded");
   const nodes = (cluster?.nodes ?? []).map(({ id, zone }) => ({ id, zone }));
-  return { nodes, request: operation.request ?? {}, isOver: false, isCommitted };
+  return {
+    nodes,
+    request: operation.request ?? {},
+    isOver: false,
+    isCommitted: hasPassed(workflow, operation),
+  };
+}
+
+/** With a cancel in between, what is done before the point says nothing: only what was begun after it does. */
+function hasPassed<Ports>(workflow: Workflow<Ports>, { cancelRequested, steps }: Operation): boolean {
+  const { after, before } = split(workflow);
+  const states = new Map(steps.map((step) => [step.name, step.state]));
+  if (!before.flatMap(stepsOf).every(({ name }) => states.get(name) === "succeeded")) return false;
+  const isBegun = after.flatMap(stepsOf).some(({ name }) => (states.get(name) ?? "pending") !== "pending");
+  return after.length === 0 || isBegun || !cancelRequested;
 }
 
 /** An execution that takes another's place unwinds what the other may have begun, unless it was past its point of no return. */
@@ -69,15 +84,16 @@ async function forwardOf<Ports extends WorkflowPorts>(
 ): Promise<Forward<Ports>> {
   const { before, after } = split(run.workflow);
   const { chapters, isForwardOnly } = run.workflow;
-  if (input.recovery === undefined || isForwardOnly === true) return goForward(run, chapters);
-  if (opening.isCommitted) return goForward(run, after);
+  if (isForwardOnly === true) return goForward(run, chapters, before.length > 0 && opening.isCommitted);
+  if (input.recovery === undefined) return goForward(run, chapters);
+  if (opening.isCommitted) return goForward(run, after, true);
   const failure: Failure = {
     step: "execution",
     nodeId: null,
     code: "execution-lost",
     message: input.recovery.reason,
   };
-  return { begun: before, stop: { why: "failed", failure }, marks: [] };
+  return { begun: before, stop: { why: "failed", failure }, marks: [], isPastReturn: false };
 }
 
 /** Without a point of no return, everything can be undone. */
@@ -96,11 +112,8 @@ function split<Ports>(workflow: Workflow<Ports>): {
 const canUnwind = <Ports>(workflow: Workflow<Ports>): boolean =>
   workflow.isForwardOnly !== true && split(workflow).before.length > 0;
 
-function endingOf<Ports>(
-  workflow: Workflow<Ports>,
-  stop: NonNullable<Forward<Ports>["stop"]>,
-  failures: readonly Failure[],
-): Ending {
+function endingOf<Ports>({ isPastReturn, stop }: Forward<Ports>, report: string): Ending {
+  if (stop === null) return { state: "succeeded" };
   const why =
     stop.why === "cancelled"
       ? "The operation was cancelled."
@@ -108,12 +121,20 @@ function endingOf<Ports>(
   return {
     state: stop.why,
     code: stop.why === "cancelled" ? "cancelled" : stop.failure.code,
-    message: `${why} ${undoReport(workflow, failures)}`,
+    message: `${why} ${report}`,
+    isPastReturn,
   };
 }
 
+const wentForward = "Nothing was undone; starting the same again goes on from here.";
+
 function undoReport<Ports>(workflow: Workflow<Ports>, failures: readonly Failure[]): string {
-  if (!canUnwind(workflow)) return "Nothing was undone; starting the same again goes on from here.";
-  if (failures.length === 0) return "Everything that it had made was removed.";
-  return `Undoing failed at ${failures.length === 1 ? "one thing" : `${failures.length} things`}, which are still there until the cluster is deleted: ${failures.map(sentenceOf).join("; ")}.`;
+  const { undone, left } = workflow.unwound ?? removals;
+  if (failures.length === 0) return undone;
+  return `Undoing failed at ${failures.length === 1 ? "one thing" : `${failures.length} things`}, ${left}: ${failures.map(sentenceOf).join("; ")}.`;
 }
+
+const removals = {
+  undone: "Everything that it had made was removed.",
+  left: "which are still there until the cluster is deleted",
+};

@@ -33,6 +33,8 @@ export interface Step<Ports> {
   readonly name: string;
   readonly act: Act<Ports>;
   readonly undo: Undo<Ports> | null;
+  /** Instead of the workflow's own. */
+  readonly attemptsMax?: number;
 }
 
 export interface NodeStep<Ports> {
@@ -56,22 +58,33 @@ export type Chapter<Ports> = Step<Ports> | NodeStep<Ports> | Together<Ports> | P
 /** How an operation ended, for the workflow's own last words. */
 export type Ending =
   | { readonly state: "succeeded" }
-  | { readonly state: "failed" | "cancelled"; readonly code: string; readonly message: string };
+  | {
+      readonly state: "failed" | "cancelled";
+      readonly code: string;
+      readonly message: string;
+      /** It had passed its point of no return. */
+      readonly isPastReturn: boolean;
+    };
 
 /** The table of contents of an operation: it reads as the life of the thing, from top to bottom. */
 export interface Workflow<Ports> {
   readonly kind: OperationKind;
   readonly chapters: readonly Chapter<Ports>[];
-  /** The cluster's status at the end; null where the cluster is gone. */
+  /** The cluster's status at the end; null where the cluster is gone. `request`: what the operation was asked for. */
   readonly statusAt: (
     ending: Ending,
+    request: NonNullable<Operation["request"]>,
   ) => { readonly status: ClusterStatus; readonly statusReason: string } | null;
+  /** Writes down what came of it, before it has ended; called again where that was interrupted. */
+  readonly atEnd?: (scope: Scope<Ports>, ending: Ending) => Promise<void>;
   /**
    * What is done stays done: nothing is undone, a cancel takes effect before the next chapter (up to the point of no
    * return, if there is one), and an execution that takes another's place does everything again, which changes
    * nothing where it was done.
    */
   readonly isForwardOnly?: true;
+  /** What is said of it once it is undone: a sentence, and what holds of things that could not be, as a clause. */
+  readonly unwound?: { readonly undone: string; readonly left: string };
   /** Tries of an act that fails for a reason that passes (throttling, a broken connection). */
   readonly attemptsMax: number;
 }
@@ -79,6 +92,11 @@ export interface Workflow<Ports> {
 /** One act. Its undo stands beside it and is registered before the act begins. */
 export function step<Ports>(name: string, act: Act<Ports>, undo: Undo<Ports> | null = null): Step<Ports> {
   return { kind: "step", name, act, undo };
+}
+
+/** One act that waits for something long, a part of it in each of its tries. */
+export function longStep<Ports>(name: string, attemptsMax: number, act: Act<Ports>): Step<Ports> {
+  return { ...step(name, act), attemptsMax };
 }
 
 /** The same act on every node, at the same time. */

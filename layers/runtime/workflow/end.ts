@@ -7,7 +7,7 @@ import type { WorkflowPorts } from "./run.ts";
 import type { Mark } from "./turn.ts";
 
 /** What the end of an operation needs to know of it. */
-interface Ended<Ports> extends Pick<Workflow<Ports>, "kind" | "statusAt"> {
+interface Ended<Ports> extends Pick<Workflow<Ports>, "kind" | "statusAt" | "atEnd"> {
   readonly context: DurableContext;
   readonly scope: Scope<Ports>;
 }
@@ -32,7 +32,7 @@ export async function end<Ports extends WorkflowPorts>(
   ending: Ending,
   marks: readonly Mark[],
 ): Promise<{ state: OperationState }> {
-  const { context, kind, scope, statusAt } = run;
+  const { atEnd, context, kind, scope, statusAt } = run;
   const { store } = scope.ports;
   const { endedAt, auditId } = await context.step(
     "decide the end",
@@ -58,6 +58,7 @@ export async function end<Ports extends WorkflowPorts>(
           });
         }),
       );
+      await atEnd?.(scope, ending);
       await store.putAuditEntry({
         id: auditId,
         clusterId: scope.clusterId,
@@ -70,7 +71,7 @@ export async function end<Ports extends WorkflowPorts>(
         operationId: scope.operationId,
         detail: ending.state === "succeeded" ? "" : ending.message,
       });
-      const cluster = statusAt(ending);
+      const cluster = statusAt(ending, scope.request);
       await store.endOperation(scope.operationId, {
         state: ending.state,
         endedAt,

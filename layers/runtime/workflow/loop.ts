@@ -12,13 +12,16 @@ import { type Mark, marksOf, turn } from "./turn.ts";
  * forward only: whatever ends it early leaves what is done as it is, and the next one goes on from there.
  * A change is recorded with its plan, so it must be small and plain data.
  */
-export interface Loop<Ports, Change> extends Pick<Workflow<Ports>, "kind" | "statusAt" | "attemptsMax"> {
+export interface Loop<Ports, Change>
+  extends Pick<Workflow<Ports>, "kind" | "statusAt" | "atEnd" | "attemptsMax"> {
   /** Looks and plans. Null: nothing is left. Throws where no change can be made, with the reason. */
   readonly next: (scope: Scope<Ports>, round: number) => Promise<Change | null>;
   /** What the change is called in the operation's steps. */
   readonly nameOf: (change: Change) => string;
   /** Carries a change out, also one that was carried out before in part or whole. `step` is unique in the operation. */
   readonly carryOut: (scope: Scope<Ports>, change: Change, step: string) => Promise<string | undefined>;
+  /** Ends what goes on by itself on a node; called where the operation is cancelled, and perhaps again. */
+  readonly atCancel?: (scope: Scope<Ports>) => Promise<string | undefined>;
   /** Codes of failures before which everything was taken back: there is nothing left to go on from. */
   readonly takenBack?: readonly string[];
   /** More rounds than any plan needs: whoever gets there goes in circles. */
@@ -97,7 +100,7 @@ async function goRound<Ports extends WorkflowPorts, Change>(
     const name = unused(used, loop.nameOf(change));
     const begin = `begin ${round}`;
     const { isCancelled } = await turn(course, begin, marks, { running: [name], isCancellable: true });
-    if (isCancelled) return { ending: cancelled, marks: [] };
+    if (isCancelled) return { ending: await cancel(course), marks: [] };
     const outcome = await runOne(context, {
       name: `change ${round}: ${name}`,
       step: name,
@@ -111,6 +114,25 @@ async function goRound<Ports extends WorkflowPorts, Change>(
     if (failure !== null) return { ending: failed(failure), marks };
   }
   return { ending: failed(circles(loop.roundsMax)), marks };
+}
+
+async function cancel<Ports extends WorkflowPorts, Change>({
+  context,
+  loop,
+  scope,
+}: Course<Ports, Change>): Promise<Ending> {
+  const { atCancel } = loop;
+  if (atCancel === undefined) return cancelled;
+  const outcome = await runOne(context, {
+    name: "cancel",
+    step: "cancel",
+    nodeId: null,
+    work: () => atCancel(scope),
+    attemptsMax: loop.attemptsMax,
+    retries: "passing",
+  });
+  const failure = failureIn(outcome);
+  return failure === null ? cancelled : failed(failure);
 }
 
 const breathSeconds = 5;
@@ -173,6 +195,7 @@ const cancelled: Ending = {
   state: "cancelled",
   code: "cancelled",
   message: `The operation was cancelled. ${afterwards}`,
+  isPastReturn: false,
 };
 
 function failed({ step, code, message }: Failure, takenBack: readonly string[] = []): Ending {
@@ -181,5 +204,6 @@ function failed({ step, code, message }: Failure, takenBack: readonly string[] =
     state: "failed",
     code,
     message: takenBack.includes(code) ? told : `${told} ${afterwards}`,
+    isPastReturn: false,
   };
 }

@@ -24,22 +24,27 @@ export interface Forward<Ports> {
   readonly stop: { readonly why: "cancelled" } | { readonly why: "failed"; readonly failure: Failure } | null;
   /** What is still to be written about the last chapter's steps. */
   readonly marks: readonly Mark[];
+  /** It got past its point of no return: nothing is undone any more. */
+  readonly isPastReturn: boolean;
 }
 
 /**
  * Carries out the chapters in their order. A chapter counts as begun (its undo as registered) in the same checkpoint
  * that marks its steps as running, before any of its acts. The first one begins even where a cancel came before it:
  * it takes over what the operation's call wrote, so that its undo gives that back.
+ * @param isCommitted an execution before this one has passed the point of no return
  */
 export async function goForward<Ports extends WorkflowPorts>(
   run: Run<Ports>,
   chapters: readonly Chapter<Ports>[],
+  isCommitted = false,
 ): Promise<Forward<Ports>> {
   const begun: Chapter<Ports>[] = [];
   let marks: readonly Mark[] = [];
   const isForwardOnly = run.workflow.isForwardOnly === true;
   const point = chapters.findIndex((chapter) => chapter.kind === "point-of-no-return");
-  let isCancellable = point > 0 || (isForwardOnly && point < 0);
+  let isPastReturn = isCommitted || point === 0;
+  let isCancellable = !isPastReturn && (point > 0 || isForwardOnly);
   for (const chapter of chapters) {
     if (chapter.kind === "point-of-no-return" && !isCancellable) continue;
     const steps = stepsOf(chapter);
@@ -49,8 +54,9 @@ export async function goForward<Ports extends WorkflowPorts>(
       isCancellable: isCancellable && (begun.length > 0 || isForwardOnly),
     });
     marks = [];
-    if (isCancelled) return { begun, stop: { why: "cancelled" }, marks };
+    if (isCancelled) return { begun, stop: { why: "cancelled" }, marks, isPastReturn };
     if (chapter.kind === "point-of-no-return") {
+      isPastReturn = true;
       isCancellable = false;
       continue;
     }
@@ -61,17 +67,18 @@ export async function goForward<Ports extends WorkflowPorts>(
     }
     marks = marksOf(steps, outcomes, { good: "succeeded", bad: "failed" });
     const failure = firstFailure(outcomes);
-    if (failure !== null) return { begun, stop: { why: "failed", failure }, marks };
+    if (failure !== null) return { begun, stop: { why: "failed", failure }, marks, isPastReturn };
   }
-  return { begun, stop: null, marks };
+  return { begun, stop: null, marks, isPastReturn };
 }
 
 function tasksOf<Ports extends WorkflowPorts>(run: Run<Ports>, chapter: Chapter<Ports>): Task[] {
   const { scope, workflow } = run;
-  const { attemptsMax } = workflow;
+  const { attemptsMax: usual } = workflow;
   return stepsOf(chapter).flatMap((step): Task[] => {
     if (step.kind === "step") {
       const work = () => step.act(scope);
+      const { attemptsMax = usual } = step;
       return [{ name: step.name, step: step.name, nodeId: null, work, attemptsMax, retries: "passing" }];
     }
     return scope.nodes.map(({ id: nodeId }) => ({
@@ -79,7 +86,7 @@ function tasksOf<Ports extends WorkflowPorts>(run: Run<Ports>, chapter: Chapter<
       step: step.name,
       nodeId,
       work: () => step.act(scope, nodeId),
-      attemptsMax,
+      attemptsMax: usual,
       retries: "passing",
     }));
   });

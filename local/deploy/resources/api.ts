@@ -2,7 +2,7 @@ import { secondsOfRate } from "../../lambda/timers.ts";
 import type { Properties, ResourceType } from "../targets.ts";
 import { listOf, objectOf, optionalText, textOf } from "./properties.ts";
 
-/** What calls functions: the HTTP API and timers. */
+/** What calls functions: the HTTP API, timers, and schedules that are made at run time. */
 export const apiResources: Readonly<Record<string, ResourceType>> = {
   "AWS::ApiGatewayV2::Api": {
     make: (_properties, { key, targets }) => ({
@@ -46,6 +46,13 @@ export const apiResources: Readonly<Record<string, ResourceType>> = {
       collected.routes.push({ routeKey, integration, authorization: type === "JWT" ? "jwt" : "none" });
       return { ref: key, attributes: { RouteId: key } };
     },
+  },
+  "AWS::Scheduler::ScheduleGroup": {
+    make: (properties, { targets }) => {
+      const name = textOf(properties, "Name");
+      return { ref: name, attributes: { Arn: targets.scheduler.ensureGroup(name) } };
+    },
+    remove: (name, { scheduler }) => scheduler.deleteGroup(name),
   },
   "AWS::Events::Rule": {
     make: (properties, { key, targets, collected }) => {

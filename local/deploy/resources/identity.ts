@@ -1,5 +1,5 @@
-import type { ResourceContext, ResourceType } from "../targets.ts";
-import { listOf, optionalText } from "./properties.ts";
+import type { Properties, ResourceContext, ResourceType } from "../targets.ts";
+import { listOf, objectOf, optionalText } from "./properties.ts";
 
 /** Roles and policies are names here: the endpoints tell callers apart and record them. */
 function named(kind: string, nameProperty: string): ResourceType {
@@ -14,19 +14,37 @@ function named(kind: string, nameProperty: string): ResourceType {
   };
 }
 
+const role = named("role", "RoleName");
+
+/** Whether one of its statements names the service as the one who may take the role on. */
+function trusts(properties: Properties, service: string): boolean {
+  const statements = listOf(objectOf(properties, "AssumeRolePolicyDocument"), "Statement");
+  return (statements as readonly Properties[]).some(
+    (statement) => objectOf(statement, "Principal")["Service"] === service,
+  );
+}
+
 const instanceProfile = named("instance-profile", "InstanceProfileName");
 
 export const identityResources: Readonly<Record<string, ResourceType>> = {
-  "AWS::IAM::Role": named("role", "RoleName"),
+  "AWS::IAM::Role": {
+    make: async (properties, context: ResourceContext) => {
+      const deployed = await role.make(properties, context);
+      const { scheduler } = context.targets;
+      if (trusts(properties, "scheduler.amazonaws.com"))
+        scheduler.letAssume(deployed.attributes["Arn"] ?? "");
+      return deployed;
+    },
+  },
   "AWS::IAM::ManagedPolicy": named("policy", "ManagedPolicyName"),
   "AWS::IAM::Policy": named("inline-policy", "PolicyName"),
   "AWS::IAM::InstanceProfile": {
     make: async (properties, context: ResourceContext) => {
       const deployed = await instanceProfile.make(properties, context);
-      const [role] = listOf(properties, "Roles");
+      const [roleName] = listOf(properties, "Roles");
       const { instanceProfiles } = context.collected;
-      instanceProfiles.set(deployed.ref, String(role));
-      instanceProfiles.set(deployed.attributes["Arn"] ?? "", String(role));
+      instanceProfiles.set(deployed.ref, String(roleName));
+      instanceProfiles.set(deployed.attributes["Arn"] ?? "", String(roleName));
       return deployed;
     },
   },

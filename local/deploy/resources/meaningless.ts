@@ -9,6 +9,8 @@ const reasons: Readonly<Record<string, string>> = {
   "AWS::EC2::VPCEndpoint": "the endpoints are on the bridge",
   "AWS::Lambda::Permission": "the local gateway and timers call the functions that the template names",
   "AWS::Logs::LogGroup": "functions write to bounded files in the state directory",
+  "AWS::S3::BucketPolicy":
+    "it refuses requests without TLS, and what nodes keep backups with speaks TLS here, too",
 };
 
 export const meaninglessResources: Readonly<Record<string, ResourceType>> = Object.fromEntries(

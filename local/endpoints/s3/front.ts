@@ -1,47 +1,37 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { pipeline } from "node:stream/promises";
-import type { Faults } from "../faults.ts";
-import type { Recorder } from "../recorder.ts";
+import { type IncomingMessage, ServerResponse } from "node:http";
+import { finished } from "node:stream/promises";
+import { Dropped, type FaultEffect, suffer } from "../faults.ts";
 import type { ObjectFront } from "../server.ts";
-import { type Caller, ServiceError, serviceError } from "../service.ts";
-import { sha256, splitUrl } from "../signature.ts";
-import { BodyMismatch, ChunkDecoder } from "./body.ts";
+import { type Caller, ServiceError } from "../service.ts";
+import { answerCall, type Exchange } from "./answers.ts";
+import { headerOf } from "./body.ts";
+import { describeRequest, readCall } from "./calls.ts";
 import type { ObjectStore } from "./store.ts";
+import { encodeError } from "./xml.ts";
 
-/** Clients send larger objects in parts; parts have five to eight megabytes by default. */
-const bodyBytesMax = 128 * 1024 * 1024;
-
-/** Not passed on: they were for us, or describe the connection. */
-const ownHeaders: ReadonlySet<string> = new Set([
-  "authorization",
-  "connection",
-  "expect",
-  "host",
-  "transfer-encoding",
-  "x-amz-content-sha256",
-  "x-amz-date",
-  "content-length",
-  "x-amz-decoded-content-length",
-  "x-amz-sdk-checksum-algorithm",
-  "x-amz-security-token",
-  "x-amz-trailer",
-]);
-
-interface ObjectCall {
+export interface WatchedCall {
+  readonly service: "s3";
   readonly action: string;
-  readonly input: { readonly Bucket: string; readonly Key: string | null };
+  readonly input: unknown;
+  readonly caller: Caller;
 }
 
-/** S3's front: signatures, records and faults, before the store that has none of them. */
+/** Hears of every call, and may make it fail: the environment's recorder and faults, wherever they are. */
+export interface CallWatch {
+  begin(call: WatchedCall): Promise<readonly FaultEffect[]> | readonly FaultEffect[];
+  end(call: WatchedCall & { requestId: string; errorCode: string | null; durationMs: number }): void;
+}
+
+/** The S3 of an environment: signatures, faults and records before the store that has none of them. */
 export class S3Front implements ObjectFront {
   readonly #store: ObjectStore;
-  readonly #recorder: Recorder;
-  readonly #faults: Faults;
+  readonly #watch: CallWatch;
+  readonly #onError: (error: unknown) => void;
 
-  constructor(options: { store: ObjectStore; recorder: Recorder; faults: Faults }) {
+  constructor(options: { store: ObjectStore; watch: CallWatch; onError?: (error: unknown) => void }) {
     this.#store = options.store;
-    this.#recorder = options.recorder;
-    this.#faults = options.faults;
+    this.#watch = options.watch;
+    this.#onError = options.onError ?? (() => undefined);
   }
 
   async handle(
@@ -51,171 +41,84 @@ export class S3Front implements ObjectFront {
     requestId: string,
   ): Promise<void> {
     const startedAt = performance.now();
-    const call = describeCall(request);
+    const described = { service: "s3" as const, ...describeRequest(request) };
     let caller: Caller = { accessKeyId: "", arn: "(unknown)", roleName: null };
     let errorCode: string | null = null;
+    response.setHeader("x-amz-request-id", requestId);
     try {
-      const payloadHash = request.headers["x-amz-content-sha256"];
-      caller = authorize(typeof payloadHash === "string" ? payloadHash : "UNSIGNED-PAYLOAD");
-      refuseTraversal(request.url ?? "/");
-      for (const effect of this.#faults.take({ service: "s3", ...call, caller })) {
-        if (effect.kind === "error") {
-          throw new ServiceError(
-            effect.code,
-            effect.message ?? "a fault was injected",
-            effect.statusCode ?? 400,
-          );
-        }
-        if (effect.kind === "throttle")
-          throw new ServiceError("SlowDown", "Please reduce your request rate.", 503);
-      }
-      await this.#forward(request, response, requestId);
+      caller = authorize(headerOf(request, "x-amz-content-sha256") ?? "UNSIGNED-PAYLOAD");
+      const effects = await this.#watch.begin({ ...described, caller });
+      for (const effect of effects) await suffer(effect, throttled());
+      const call = readCall(request);
+      const exchange = { store: this.#store, call, request };
+      if (effects.some((effect) => effect.kind === "drop-answer")) await loseAnswer(exchange);
+      await answerCall({ ...exchange, response });
     } catch (error) {
-      const known = asServiceError(error);
-      errorCode = known.code;
-      answerError(response, known, requestId);
+      errorCode = await this.#answerError(error, request, response, requestId);
     } finally {
       const durationMs = Math.round((performance.now() - startedAt) * 10) / 10;
-      this.#recorder.record({ requestId, service: "s3", ...call, caller, errorCode, durationMs });
+      this.#watch.end({ ...described, caller, requestId, errorCode, durationMs });
     }
   }
 
-  async #forward(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
-    const { path, query } = splitUrl(request.url ?? "/");
-    const parameters = query.split("&").filter((part) => part !== "" && !/^x-amz-/i.test(part));
-    const body = await bodyOf(request);
-    const answer = await this.#store.send({
-      method: request.method ?? "GET",
-      path: parameters.length === 0 ? path : `${path}?${parameters.join("&")}`,
-      headers: {
-        ...forwardedHeaders(request),
-        ...(body === null ? {} : { "content-length": String(body.length) }),
-      },
-      body,
-    });
-    const { connection: _connection, "keep-alive": _keepAlive, ...headers } = answer.headers;
-    response.writeHead(answer.statusCode ?? 500, { ...headers, "x-amz-request-id": requestId });
-    await pipeline(answer, response);
+  /** @returns the error's code for the record. */
+  async #answerError(
+    error: unknown,
+    request: IncomingMessage,
+    response: ServerResponse,
+    requestId: string,
+  ): Promise<string> {
+    if (error instanceof Dropped) {
+      request.socket.destroy();
+      return "(dropped)";
+    }
+    if (request.destroyed && !request.complete) return "(disconnected)";
+    const known = this.#asServiceError(error);
+    if (response.headersSent) {
+      response.destroy();
+      return known.code;
+    }
+    // Clients send the whole body before they read the answer, and connections are used again.
+    if (!request.complete) await finished(request.resume());
+    const body = encodeError({ Code: known.code, Message: known.message, RequestId: requestId });
+    response
+      .writeHead(known.statusCode, {
+        "content-type": "application/xml",
+        "content-length": Buffer.byteLength(body),
+      })
+      .end(body);
+    return known.code;
   }
-}
 
-function describeCall(request: IncomingMessage): ObjectCall {
-  const { path, query } = splitUrl(request.url ?? "/");
-  const [bucket = "", ...rest] = path.slice(1).split("/");
-  const key = rest.join("/");
-  const isObject = key !== "";
-  const parameters = new URLSearchParams(query);
-  const verb = request.method ?? "GET";
-  let action = `${verb} ${isObject ? "object" : "bucket"}`;
-  if (isObject) {
-    if (verb === "GET") action = "GetObject";
-    if (verb === "HEAD") action = "HeadObject";
-    if (verb === "PUT") action = parameters.has("partNumber") ? "UploadPart" : "PutObject";
-    if (verb === "DELETE") action = parameters.has("uploadId") ? "AbortMultipartUpload" : "DeleteObject";
-    if (verb === "POST")
-      action = parameters.has("uploads") ? "CreateMultipartUpload" : "CompleteMultipartUpload";
-  } else {
-    if (verb === "GET") action = bucket === "" ? "ListBuckets" : "ListObjectsV2";
-    if (verb === "HEAD") action = "HeadBucket";
-    if (verb === "PUT") action = "CreateBucket";
-    if (verb === "DELETE") action = "DeleteBucket";
-    if (verb === "POST" && parameters.has("delete")) action = "DeleteObjects";
-  }
-  return { action, input: { Bucket: bucket, Key: isObject ? key : null } };
-}
-
-/** The store makes paths of keys and lets them climb. */
-function refuseTraversal(url: string): void {
-  const { path } = splitUrl(url);
-  const decoded = decodePath(path);
-  if (decoded.split("/").some((part) => part === ".." || part === ".") || decoded.includes("\0")) {
-    throw new ServiceError("InvalidURI", "A key must not have . or .. between its slashes.");
-  }
-}
-
-function decodePath(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch (cause) {
-    throw serviceError({ code: "InvalidURI", message: "Couldn't parse the specified URI.", cause });
-  }
-}
-
-function forwardedHeaders(request: IncomingMessage): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (ownHeaders.has(name) || value === undefined) continue;
-    headers[name] = Array.isArray(value) ? value.join(",") : value;
-  }
-  if (isChunked(request)) {
-    const coding = (headers["content-encoding"] ?? "")
-      .split(",")
-      .map((part) => part.trim())
-      .filter((part) => part !== "" && part !== "aws-chunked");
-    if (coding.length > 0) headers["content-encoding"] = coding.join(",");
-    else delete headers["content-encoding"];
-  }
-  return headers;
-}
-
-/**
- * The whole body, checked. It is held back until its end: the store writes what it gets at once, and would keep the
- * first half of a body that turns out wrong.
- */
-async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
-  const hasBody =
-    request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
-  if (!hasBody) return null;
-  const hash = request.headers["x-amz-content-sha256"];
-  const source = isChunked(request) ? request.compose<ChunkDecoder>(new ChunkDecoder()) : request;
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > bodyBytesMax) {
-      throw new ServiceError(
-        "EntityTooLarge",
-        `One request carries at most ${bodyBytesMax} bytes here: use parts.`,
+  #asServiceError(error: unknown): ServiceError {
+    if (!(error instanceof ServiceError)) {
+      this.#onError(error);
+      return new ServiceError("InternalError", "The object store failed.", 500, { cause: error });
+    }
+    // S3 has names of its own for what the other services call otherwise.
+    if (error.code === "UnrecognizedClientException") {
+      return new ServiceError(
+        "InvalidAccessKeyId",
+        "The AWS Access Key Id you provided does not exist.",
+        403,
       );
     }
-    chunks.push(chunk);
+    if (error.code === "ExpiredTokenException") {
+      return new ServiceError("ExpiredToken", "The provided token has expired.");
+    }
+    return error;
   }
-  const body = Buffer.concat(chunks);
-  if (typeof hash === "string" && /^[0-9a-f]{64}$/i.test(hash) && sha256(body) !== hash.toLowerCase()) {
-    throw new BodyMismatch("the body is not the one that was signed");
-  }
-  return body;
 }
 
-function isChunked(request: IncomingMessage): boolean {
-  const hash = request.headers["x-amz-content-sha256"];
-  return typeof hash === "string" && hash.startsWith("STREAMING-");
+/** Does the work and answers nobody. */
+async function loseAnswer(exchange: Omit<Exchange, "response">): Promise<never> {
+  const { request } = exchange;
+  // What only reads does no work, and its answer may be long.
+  const works = request.method !== "GET" && request.method !== "HEAD";
+  if (works) await answerCall({ ...exchange, response: new ServerResponse(request) });
+  throw new Dropped("answer dropped by a fault");
 }
 
-function asServiceError(error: unknown): ServiceError {
-  if (error instanceof BodyMismatch) return new ServiceError("XAmzContentSHA256Mismatch", error.message);
-  if (!(error instanceof ServiceError)) {
-    return new ServiceError("InternalError", "The object store failed.", 500, { cause: error });
-  }
-  // S3 has names of its own for what the other services call otherwise.
-  if (error.code === "UnrecognizedClientException") {
-    return new ServiceError("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist.", 403);
-  }
-  return error;
-}
-
-function answerError(response: ServerResponse, error: ServiceError, requestId: string): void {
-  if (response.headersSent || response.destroyed) {
-    response.destroy();
-    return;
-  }
-  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${error.code}</Code><Message>${error.message.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}</Message><RequestId>${requestId}</RequestId></Error>`;
-  response.writeHead(error.statusCode, {
-    "content-type": "application/xml",
-    "content-length": Buffer.byteLength(body),
-    "x-amz-request-id": requestId,
-    // What was not read of a refused body must not be taken for the next request.
-    connection: "close",
-  });
-  response.end(body);
+function throttled(): ServiceError {
+  return new ServiceError("SlowDown", "Please reduce your request rate.", 503);
 }

@@ -1,124 +1,166 @@
-import { fork } from "node:child_process";
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, stat } from "node:fs/promises";
-import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import type { ChildProgram } from "../child-program.ts";
+import { ServiceError } from "../service.ts";
+import { Blobs, type ByteRange } from "./blobs.ts";
+import { badDigest } from "./body.ts";
+import { type Blob, Catalogue, type ListAnswer, type ListRequest, type StoredObject } from "./catalogue.ts";
 
-export interface ObjectStoreOptions {
-  /** Where buckets and objects are kept; the store's socket is beside them. */
-  readonly directory: string;
-  /** The Node.js binary that the store runs on. */
-  readonly node: string;
+export interface ObjectBody {
+  /** Ends with an error when it is not what the sender meant; nothing is kept then. */
+  readonly bytes: AsyncIterable<Buffer>;
+  readonly contentType: string | null;
+  /** Hexadecimal; null where the sender told none. */
+  readonly md5: string | null;
 }
 
-const entry = join(import.meta.dirname, "store-main.ts");
-const startTimeoutMs = 20_000;
-/** All buckets of the store are ours: the one that exists is the one that is wanted. */
-const bucketExists = 409;
-/** Large enough for a node's parallel archive pushes. */
-const socketsMax = 64;
-
-const socketIn = (directory: string) => join(directory, "store.sock");
-
-/** Starts the store's process, which ends with ours, and returns when it answers. */
-export async function startObjectStore(options: ObjectStoreOptions): Promise<ChildProgram> {
-  const data = join(options.directory, "objects");
-  await mkdir(data, { recursive: true, mode: 0o700 });
-  const child = fork(entry, [data, socketIn(options.directory)], {
-    execPath: options.node,
-    execArgv: ["--disable-warning=ExperimentalWarning", "--disable-warning=DEP0169"],
-    env: { PATH: "/usr/bin:/bin", NODE_ENV: "production" },
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  });
-  const exited = new Promise<string>((resolve) => {
-    child.once("exit", (code, signal) => resolve(`exit ${code ?? signal}`));
-    child.once("error", (error) => resolve(String(error)));
-  });
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      child.kill("SIGKILL");
-      reject(new Error(`the object store did not answer within ${startTimeoutMs} ms`));
-    }, startTimeoutMs);
-    child.once("message", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    void exited.then((how) => {
-      clearTimeout(timer);
-      reject(new Error(`the object store ended at its start: ${how}`));
-    });
-  });
-  const stop = async () => {
-    child.kill("SIGTERM");
-    await exited;
-  };
-  if (child.pid === undefined) throw new Error("the object store has no process");
-  return { pid: child.pid, exited, stop };
+/** A part as the completion of an upload names it. */
+export interface NamedPart {
+  readonly number: number;
+  readonly etag: string;
 }
 
-/** The store behind the S3 endpoint: s3rver in a process of its own, reached through a socket. */
+/**
+ * Buckets of an environment. Objects appear in full or not at all, also for whoever reads or is killed meanwhile. More
+ * than one process can have it open.
+ */
 export class ObjectStore {
-  readonly #socketPath: string;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: socketsMax });
+  readonly #catalogue: Catalogue;
+  readonly #blobs: Blobs;
 
-  constructor(options: Pick<ObjectStoreOptions, "directory">) {
-    this.#socketPath = socketIn(options.directory);
+  private constructor(catalogue: Catalogue, blobs: Blobs) {
+    this.#catalogue = catalogue;
+    this.#blobs = blobs;
+  }
+
+  /** @param options.writer names this process among those that have the store open. */
+  static async open(options: { readonly directory: string; readonly writer: string }): Promise<ObjectStore> {
+    const blobs = new Blobs(options.directory, options.writer);
+    await blobs.prepare();
+    return new ObjectStore(new Catalogue(join(options.directory, "catalogue.sqlite")), blobs);
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#catalogue.close();
   }
 
-  /** `AWS::S3::Bucket` and the bucket of the deployment's assets. */
-  async ensureBucket(bucket: string): Promise<void> {
-    const answer = await this.send({ method: "PUT", path: `/${bucket}`, headers: {}, body: null });
-    if (answer.statusCode === bucketExists) answer.resume();
-    else await this.#expect(answer);
+  async ensureBucket(name: string): Promise<void> {
+    this.#catalogue.ensureBucket(name);
+  }
+
+  buckets(): readonly string[] {
+    return this.#catalogue.buckets();
   }
 
   /** Puts a file as an object: an asset of the deployment. */
   async putFile(bucket: string, key: string, file: string): Promise<void> {
-    const { size } = await stat(file);
-    const path = `/${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
-    const headers = { "content-length": String(size), "content-type": "application/octet-stream" };
-    await this.#expect(await this.send({ method: "PUT", path, headers, body: createReadStream(file) }));
+    const bytes = createReadStream(file) as AsyncIterable<Buffer>;
+    await this.put(bucket, key, { bytes, contentType: "application/octet-stream", md5: null });
   }
 
-  /** Sends one request to the store, which checks nobody's signature. */
-  async send(request: {
-    method: string;
-    path: string;
-    headers: Readonly<Record<string, string>>;
-    body: Readable | Buffer | null;
-  }): Promise<IncomingMessage> {
-    const answer = Promise.withResolvers<IncomingMessage>();
-    const outgoing = httpRequest(
-      {
-        agent: this.#agent,
-        socketPath: this.#socketPath,
-        method: request.method,
-        path: request.path,
-        // Without a header of Amazon's the store takes a request for one of a website.
-        headers: { ...request.headers, host: "localhost", "x-amz-date": new Date().toISOString() },
-      },
-      answer.resolve,
-    );
-    outgoing.on("error", answer.reject);
-    if (request.body === null || Buffer.isBuffer(request.body)) outgoing.end(request.body ?? undefined);
-    else pipeline(request.body, outgoing).catch(answer.reject);
-    return answer.promise;
+  async has(bucket: string, key: string): Promise<boolean> {
+    return this.#catalogue.get(bucket, key) !== undefined;
   }
 
-  async #expect(response: IncomingMessage): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
-    if ((response.statusCode ?? 500) >= 300) {
-      throw new Error(
-        `the object store answered ${response.statusCode}: ${Buffer.concat(chunks).toString("utf8")}`,
-      );
+  /** @throws {ServiceError} when there is no such object. */
+  get(bucket: string, key: string): StoredObject {
+    const object = this.#catalogue.get(bucket, key);
+    if (object === undefined) throw new ServiceError("NoSuchKey", "The specified key does not exist.", 404);
+    return object;
+  }
+
+  read(object: StoredObject, range: ByteRange): Readable {
+    return this.#blobs.read(object.blobs, range);
+  }
+
+  /** @throws {ServiceError} with `isNewOnly`, where there is an object already. */
+  async put(bucket: string, key: string, body: ObjectBody, isNewOnly = false): Promise<StoredObject> {
+    this.#catalogue.requireBucket(bucket);
+    const blob = await this.#receive(body);
+    const object = objectOf({ key, contentType: body.contentType, blobs: [blob], etag: blob.md5 });
+    await this.#commit(blob, () => this.#catalogue.put(bucket, object, isNewOnly));
+    return object;
+  }
+
+  async delete(bucket: string, key: string): Promise<void> {
+    await this.#blobs.remove(this.#catalogue.delete(bucket, key));
+  }
+
+  list(bucket: string, request: ListRequest): ListAnswer {
+    return this.#catalogue.list(bucket, request);
+  }
+
+  beginUpload(bucket: string, key: string, contentType: string | null): string {
+    return this.#catalogue.beginUpload(bucket, key, contentType);
+  }
+
+  /** @returns the part's entity tag. */
+  async putPart(
+    upload: { bucket: string; key: string; id: string },
+    number: number,
+    body: ObjectBody,
+  ): Promise<string> {
+    const known = this.#catalogue.upload(upload.bucket, upload.key, upload.id);
+    const blob = await this.#receive(body);
+    await this.#commit(blob, () => this.#catalogue.putPart(known, number, blob));
+    return blob.md5;
+  }
+
+  /** Takes the named parts as the object; parts that are not named are dropped, as S3 does. */
+  async completeUpload(
+    upload: { bucket: string; key: string; id: string },
+    named: readonly NamedPart[],
+  ): Promise<StoredObject> {
+    const known = this.#catalogue.upload(upload.bucket, upload.key, upload.id);
+    const sent = new Map(this.#catalogue.parts(known).map((part) => [part.number, part]));
+    const blobs = named.map(({ number, etag }): Blob => {
+      const part = sent.get(number);
+      if (part === undefined || part.md5 !== etag) {
+        throw new ServiceError(
+          "InvalidPart",
+          `The part ${number} was not uploaded, or its entity tag is another one.`,
+        );
+      }
+      const { name, sizeBytes, md5 } = part;
+      return { name, sizeBytes, md5 };
+    });
+    const md5s = Buffer.concat(blobs.map(({ md5 }) => Buffer.from(md5, "hex")));
+    const etag = `${createHash("md5").update(md5s).digest("hex")}-${blobs.length}`;
+    const object = objectOf({ key: upload.key, contentType: known.contentType, blobs, etag });
+    await this.#blobs.remove(this.#catalogue.completeUpload(known, object));
+    return object;
+  }
+
+  async abortUpload(upload: { bucket: string; key: string; id: string }): Promise<void> {
+    const known = this.#catalogue.upload(upload.bucket, upload.key, upload.id);
+    await this.#blobs.remove(this.#catalogue.abortUpload(known));
+  }
+
+  async #receive(body: ObjectBody): Promise<Blob> {
+    const blob = await this.#blobs.write(body.bytes);
+    if (body.md5 === null || body.md5 === blob.md5) return blob;
+    await this.#blobs.remove([blob]);
+    throw badDigest();
+  }
+
+  /** @param change returns the blobs that nothing needs any more. */
+  async #commit(blob: Blob, change: () => readonly Blob[]): Promise<void> {
+    let unused = [blob];
+    try {
+      unused = [...change()];
+    } finally {
+      await this.#blobs.remove(unused);
     }
   }
+}
+
+function objectOf(fields: {
+  key: string;
+  contentType: string | null;
+  blobs: readonly Blob[];
+  etag: string;
+}): StoredObject {
+  const sizeBytes = fields.blobs.reduce((sum, blob) => sum + blob.sizeBytes, 0);
+  return { ...fields, sizeBytes, modifiedAt: Date.now() };
 }

@@ -1,6 +1,12 @@
 import { gzipSync } from "node:zlib";
 import type { LogPage } from "@pgherd/layers/domain";
-import { type Assessment, type NodeCommands, nodeVerbs, type Observation } from "@pgherd/layers/domain/node";
+import {
+  type ArchiveState,
+  type Assessment,
+  type NodeCommands,
+  nodeVerbs,
+  type Observation,
+} from "@pgherd/layers/domain/node";
 import { CommandError, type NodeCommandPort } from "@pgherd/layers/ports";
 
 type Run = NodeCommandPort["run"];
@@ -15,6 +21,12 @@ export class FakeNodes implements Pick<NodeCommandPort, "run"> {
   readonly assessments = new Map<string, Assessment>();
   /** Instance id → its answer to `read-logs`, given what it is asked; an instance without one does not answer. */
   readonly logs = new Map<string, (input: NodeCommands["read-logs"]["input"]) => LogPage>();
+  /** Instance id → its answer to `archive-state`; an instance without one never gets the command. */
+  readonly archives = new Map<string, ArchiveState>();
+  /** Name → whether that database is empty; `null`: nobody says. Others are not there. */
+  readonly databases = new Map<string, { readonly isEmpty: boolean } | null>();
+  /** Instance id → what is free on its volume; an instance without an entry does not answer `inspect`. */
+  readonly freeBytes = new Map<string, number>();
   delayMs = 0;
 
   run: Run = async (target, verb, input) => {
@@ -23,6 +35,26 @@ export class FakeNodes implements Pick<NodeCommandPort, "run"> {
       if (assessment === undefined) throw new CommandError("node-not-online", target.instanceId, "no agent");
       // As below: the output of this verb.
       return assessment as Awaited<ReturnType<Run>> as never;
+    }
+    if (verb === "archive-state") {
+      const state = this.archives.get(target.instanceId);
+      if (state === undefined) throw new CommandError("node-not-online", target.instanceId, "no agent");
+      // As below: the output of this verb.
+      return state as Awaited<ReturnType<Run>> as never;
+    }
+    if (verb === "inspect-database") {
+      const found = this.databases.get(nodeVerbs["inspect-database"].input.parse(input).name);
+      if (found === null) throw new CommandError("not-leader", target.instanceId, "it does not lead");
+      // As below: the output of this verb.
+      return { exists: found !== undefined, isEmpty: found?.isEmpty ?? true } as Awaited<
+        ReturnType<Run>
+      > as never;
+    }
+    if (verb === "inspect") {
+      const free = this.freeBytes.get(target.instanceId);
+      if (free === undefined) throw new CommandError("node-not-online", target.instanceId, "no agent");
+      // As below: the output of this verb.
+      return { ...inspection, disk: { totalBytes: free, usedBytes: 0 } } as Awaited<ReturnType<Run>> as never;
     }
     if (verb === "read-logs") {
       const answer = this.logs.get(target.instanceId);
@@ -43,3 +75,15 @@ export class FakeNodes implements Pick<NodeCommandPort, "run"> {
     return observation as Awaited<ReturnType<Run>> as never;
   };
 }
+
+const inspection: NodeCommands["inspect"]["output"] = {
+  revision: null,
+  services: {},
+  disk: { totalBytes: 0, usedBytes: 0 },
+  wal: { bytes: 0, readyCount: 0, oldestReadySeconds: null, archivedUntil: null },
+  certificateNotAfter: "2030-01-01T00:00:00Z",
+  nowMs: 0,
+  drift: [],
+  patroniVersion: null,
+  wrapper: false,
+};

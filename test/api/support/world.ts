@@ -1,13 +1,24 @@
 import { DynamoStore } from "@pgherd/layers/aws/store";
-import type { Cluster, EnvironmentSettings } from "@pgherd/layers/domain";
+import {
+  type Backup,
+  type Cluster,
+  type DeletedCluster,
+  type EnvironmentSettings,
+  keptUntil,
+  newBackup,
+  newRestorePoint,
+  type RestorePoint,
+  whatIsStored,
+} from "@pgherd/layers/domain";
 import type { Executions, Store } from "@pgherd/layers/ports";
-import { createObserver, type LogFields } from "@pgherd/layers/runtime";
+import { createObserver, type LogFields, newId } from "@pgherd/layers/runtime";
 import { type HttpApp, lambdaHandler, type Role } from "@pgherd/layers/runtime/http";
 import { createApi } from "../../../functions/api/app.ts";
-import { type DynamoDB, startDynamoDB } from "../../world/dynamodb.ts";
+import { type DynamoDB, openDynamoDB } from "../../world/dynamodb.ts";
 import { FakeNodes } from "./commands.ts";
 import { checkAgainstDocument } from "./contract.ts";
 import { makeAudit, makeCluster, makeOperation } from "./fixtures.ts";
+import { FakeRepositories } from "./repositories.ts";
 
 export interface Reply {
   readonly status: number;
@@ -39,6 +50,8 @@ export const settings: EnvironmentSettings = {
   orphanGraceSeconds: 120,
   nodeProgram: { bucket: "assets", key: "node.mjs", sha256: "0".repeat(64) },
   nodeDocument: "pgherd-local-node",
+  backups: { bucket: "backups" },
+  schedules: { group: "pgherd-local-clusters", targetArn: "target", roleArn: "role" },
   keyId: "key",
   workflows: {},
   principals: {
@@ -60,9 +73,11 @@ export class FakeExecutions implements Pick<Executions, "start"> {
 
 /** The API on a table of its own, called as API Gateway calls it (payload 2.0). */
 export class World {
+  #backups = 0;
   readonly store: Store;
   readonly executions = new FakeExecutions();
   readonly nodes = new FakeNodes();
+  readonly repositories = new FakeRepositories();
   readonly logs: LogFields[] = [];
   readonly app: HttpApp;
   readonly #database: DynamoDB;
@@ -79,6 +94,7 @@ export class World {
       executions: { ...unusedExecutions, start: this.executions.start },
       observer: createObserver(this.nodes),
       commands: this.nodes,
+      repositories: this.repositories,
       log: (level, message, fields) => this.logs.push({ level, message, ...fields }),
     });
     this.#handler = lambdaHandler(this.app);
@@ -104,6 +120,67 @@ export class World {
     const made = await this.store.getCluster(drawn.id);
     if (made === null) throw new Error("the cluster that was just made is gone");
     return made;
+  }
+
+  /** A backup that was taken; the next one is younger. */
+  async makeBackup(clusterId: string, change: Partial<Backup> = {}): Promise<Backup> {
+    this.#backups += 1;
+    const id = newId("backup");
+    const operation = makeOperation(clusterId, { kind: "backup-cluster", request: { backupId: id } });
+    const { createdAt: at, id: operationId, startedBy } = operation;
+    const asked = { id, clusterId, shard: 0, type: "full", operationId, startedBy, startedAt: at } as const;
+    const start = { operation, audit: makeAudit(clusterId), idempotency: null };
+    await this.store.startBackupOperation(start, newBackup(asked));
+    const label = `20260101-${String(this.#backups).padStart(6, "0")}F`;
+    const backup = { ...newBackup(asked), state: "succeeded", label, endedAt: at, ...change } as const;
+    await this.store.putBackup(backup);
+    await this.store.endOperation(operationId, { state: "succeeded", endedAt: at });
+    return backup;
+  }
+
+  /** A restore point that PostgreSQL has made. */
+  async makeRestorePoint(
+    clusterId: string,
+    name: string,
+    change: Partial<RestorePoint> = {},
+  ): Promise<RestorePoint> {
+    const operation = makeOperation(clusterId, { kind: "create-restore-point", request: { name } });
+    const { createdAt: at, id: operationId, startedBy } = operation;
+    const asked = newRestorePoint({ name, clusterId, shard: 0, operationId, startedBy, startedAt: at });
+    await this.store.startRestorePoint({ operation, audit: makeAudit(clusterId), idempotency: null }, asked);
+    const point: RestorePoint = {
+      ...asked,
+      state: "succeeded",
+      at,
+      lsn: "0/5000000",
+      timeline: 1,
+      ...change,
+    };
+    await this.store.putRestorePoint(point);
+    await this.store.endOperation(operationId, { state: "succeeded", endedAt: at });
+    return point;
+  }
+
+  /** A cluster that was deleted, with the backups that it has. */
+  async deleteCluster(cluster: Cluster, change: Partial<DeletedCluster> = {}): Promise<DeletedCluster> {
+    const { generation, id, name, spec } = cluster;
+    const deletedAt = new Date().toISOString();
+    const deleted: DeletedCluster = {
+      id,
+      name,
+      spec,
+      generation,
+      deletedAt,
+      keptUntil: keptUntil(deletedAt, spec),
+      hasBackups: await this.store.hasBackups(id),
+      hasFiles: whatIsStored(await this.store.allBackups(id)) === "files",
+      archivedUntil: null,
+      archiveEnd: null,
+      isRemoving: false,
+      ...change,
+    };
+    await this.store.removeCluster(id, { deleted, event: null });
+    return deleted;
   }
 
   items(): Promise<unknown[]> {
@@ -169,7 +246,7 @@ export class Worlds implements AsyncDisposable {
   }
 
   static async start(): Promise<Worlds> {
-    return new Worlds(await startDynamoDB());
+    return new Worlds(openDynamoDB());
   }
 
   async make(
@@ -178,6 +255,33 @@ export class Worlds implements AsyncDisposable {
   ): Promise<World> {
     const table = await this.#database.createTable();
     return new World(this.#database, table, wrap(new DynamoStore(table, this.#database.config)), change);
+  }
+
+  /** A call begins, and right after it has looked for a call of the same key, the same call comes and is carried out. */
+  async makeRacing(): Promise<{
+    readonly world: World;
+    race(call: () => Promise<Reply>): Promise<{ readonly early: Reply; readonly late: Reply }>;
+  }> {
+    let meanwhile: (() => Promise<void>) | null = null;
+    const world = await this.make({}, (store) => ({
+      ...store,
+      readIdempotencyRecord: async (...asked) => {
+        const found = await store.readIdempotencyRecord(...asked);
+        const now = meanwhile;
+        meanwhile = null;
+        await now?.();
+        return found;
+      },
+    }));
+    return {
+      world,
+      race: async (call) => {
+        const twin = Promise.withResolvers<Reply>();
+        meanwhile = async () => twin.resolve(await call());
+        const late = await call();
+        return { early: await twin.promise, late };
+      },
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

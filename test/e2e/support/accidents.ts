@@ -60,6 +60,20 @@ async function setLinks(ports: readonly string[], state: "up" | "down"): Promise
   for (const link of ports) await run("ip", ["link", "set", "dev", link, state]);
 }
 
+/** Loses every packet that machines send to S3, on connections that they have as well; returns what lets them through. */
+export async function cutOffObjectStore(addresses: readonly string[]): Promise<() => Promise<void>> {
+  const table = "inet pgherd_cut";
+  const chain = "type filter hook output priority filter; tcp dport 443 drop;";
+  const each = async (rule: string): Promise<void> => {
+    for (const address of addresses) {
+      const { pid } = await initAt(address);
+      await run("nsenter", ["-t", String(pid), "-n", "nft", rule]);
+    }
+  };
+  await each(`table ${table} { chain output { ${chain} }; }`);
+  return () => each(`delete table ${table}`);
+}
+
 /** Every process of the node whose command line fits. */
 async function pidsAt(address: string, fits: RegExp): Promise<number[]> {
   const all = await processesAt(address);

@@ -76,8 +76,13 @@ export class Api {
   }
 
   /** Begins an operation and waits until it has succeeded. @throws when it ends otherwise */
-  async carryOut(method: string, path: string, body?: unknown): Promise<Operation> {
-    const ended = await this.operationEnd((await this.begin(method, path, body)).id);
+  async carryOut(
+    method: string,
+    path: string,
+    body?: unknown,
+    timeoutSeconds = operationTimeoutSeconds,
+  ): Promise<Operation> {
+    const ended = await this.operationEnd((await this.begin(method, path, body)).id, timeoutSeconds);
     if (ended.state !== "succeeded") throw new Error(`${method} ${path}: ${JSON.stringify(ended)}`);
     return ended;
   }
@@ -89,8 +94,8 @@ export class Api {
   }
 
   /** Waits until the operation ended, however it ended. */
-  operationEnd(operationId: string): Promise<Operation> {
-    return waitFor(`operation ${operationId} ends`, operationTimeoutSeconds, async () => {
+  operationEnd(operationId: string, timeoutSeconds = operationTimeoutSeconds): Promise<Operation> {
+    return waitFor(`operation ${operationId} ends`, timeoutSeconds, async () => {
       const operation = await this.operation(operationId);
       return operation.endedAt === null ? undefined : operation;
     });
@@ -122,8 +127,8 @@ export class Api {
     });
   }
 
-  /** Deletes a cluster and waits until it is gone. */
+  /** Deletes a cluster and waits until it is gone. Nobody wants a backup of what a test has made. */
   async remove(clusterId: string): Promise<Operation> {
-    return this.operationEnd((await this.begin("DELETE", `/v1/clusters/${clusterId}`)).id);
+    return this.operationEnd((await this.begin("DELETE", `/v1/clusters/${clusterId}?finalBackup=false`)).id);
   }
 }

@@ -1,11 +1,13 @@
 import { EC2Client } from "@aws-sdk/client-ec2";
+import { S3Client } from "@aws-sdk/client-s3";
+import { SchedulerClient } from "@aws-sdk/client-scheduler";
 import { SSMClient } from "@aws-sdk/client-ssm";
 import type { Environment } from "./environment.ts";
 
 /** How any AWS client speaks to the environment: with the variables of aws.env. */
 export async function awsSettings(
   environment: Environment,
-  service: "DYNAMODB" | "EC2" | "SSM",
+  service: "DYNAMODB" | "EC2" | "S3" | "SCHEDULER" | "SSM",
 ): Promise<{
   endpoint: string;
   region: string;
@@ -31,6 +33,14 @@ export async function ec2Client(environment: Environment): Promise<EC2Client> {
   return new EC2Client(await awsSettings(environment, "EC2"));
 }
 
+export async function s3Client(environment: Environment): Promise<S3Client> {
+  return new S3Client({ ...(await awsSettings(environment, "S3")), forcePathStyle: true });
+}
+
 export async function ssmClient(environment: Environment): Promise<SSMClient> {
   return new SSMClient(await awsSettings(environment, "SSM"));
+}
+
+export async function schedulerClient(environment: Environment): Promise<SchedulerClient> {
+  return new SchedulerClient(await awsSettings(environment, "SCHEDULER"));
 }

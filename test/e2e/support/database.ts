@@ -13,7 +13,7 @@ import type { WriterTarget } from "./writers.ts";
 const run = promisify(execFile);
 
 /** One statement through a proxy that may be looking for the new leader. */
-const statementTimeoutMs = 20_000;
+const statementTimeoutMs = 60_000;
 const connectTimeoutSeconds = "2";
 
 export type EndpointName = "readWrite" | "readOnly" | "any" | "pooled";

@@ -9,7 +9,7 @@ import type { Database, EndpointName } from "./database.ts";
 const run = promisify(execFile);
 
 /** 100,000 accounts a unit. */
-const scale = 2;
+const usualScale = 2;
 const clientsTotal = 8;
 /**
  * Of all clients together, where a promise is tried and not a speed: somebody is always about to ask, and the machine
@@ -41,7 +41,7 @@ export function longestWaitMs(report: LoadReport, fromMs: number, toMs: number):
 }
 
 /** pgbench's tables; `client` may write them. */
-export async function prepareLoad(database: Database): Promise<void> {
+export async function prepareLoad(database: Database, scale = usualScale): Promise<void> {
   const uri = database.uri("readWrite", "admin");
   await run("pgbench", ["-i", "-q", "-s", String(scale), uri], { env: database.clientEnvironment });
 }

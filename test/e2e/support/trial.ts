@@ -139,6 +139,11 @@ export class Trial implements AsyncDisposable {
     return lostRows(acknowledged, present.split("\n"));
   }
 
+  /** What clients were told whose writes failed, and how often, since they began. */
+  failedWrites(): Record<string, number>[] {
+    return this.#loads.map((load) => ({ ...load.report().errors }));
+  }
+
   /** Moments in which more than one node took writes. */
   rivals(): readonly string[] {
     return this.#watch.rivals;

@@ -7,7 +7,7 @@ import { removeEverything } from "../../../local/machines/cleanup.ts";
 import type { MachineSpec } from "../../../local/machines/driver.ts";
 import { ensureNodeImage } from "../../../local/machines/image.ts";
 import { ensureNetwork } from "../../../local/machines/network.ts";
-import { NspawnDriver } from "../../../local/machines/nspawn.ts";
+import { NspawnDriver, type NspawnDriverOptions } from "../../../local/machines/nspawn.ts";
 
 const recipeDirectory = join(import.meta.dirname, "../../../infra/node-image");
 
@@ -24,6 +24,8 @@ export async function nodeImage(): Promise<string> {
   }
 }
 
+type Surroundings = Pick<NspawnDriverOptions, "names" | "authority">;
+
 /** Machines of one environment in a state directory of their own. */
 export class Lab {
   readonly state: string;
@@ -31,9 +33,11 @@ export class Lab {
   readonly driver: NspawnDriver;
   readonly #imagePath: string;
   readonly #network: string;
+  readonly #surroundings: Surroundings;
 
-  private constructor(state: string, imagePath: string, block: number) {
+  private constructor(state: string, imagePath: string, block: number, surroundings: Surroundings) {
     this.state = state;
+    this.#surroundings = surroundings;
     this.bridge = `pgt${randomBytes(3).toString("hex")}`;
     this.#imagePath = imagePath;
     this.#network = `198.19.${block}`;
@@ -41,9 +45,9 @@ export class Lab {
   }
 
   /** @param block third octet of the lab's addresses, a multiple of four. */
-  static async create(imagePath: string, block = 244): Promise<Lab> {
+  static async create(imagePath: string, block = 244, surroundings: Surroundings = {}): Promise<Lab> {
     const state = await mkdtemp(join(tmpdir(), "pgherd-machines-"));
-    const lab = new Lab(state, imagePath, block);
+    const lab = new Lab(state, imagePath, block, surroundings);
     await ensureNetwork({ bridge: lab.bridge, cidr: lab.cidr });
     return lab;
   }
@@ -54,7 +58,12 @@ export class Lab {
 
   /** As a control plane that starts again has it. */
   anotherDriver(): NspawnDriver {
-    return new NspawnDriver({ stateDirectory: this.state, bridge: this.bridge, cidr: this.cidr });
+    return new NspawnDriver({
+      stateDirectory: this.state,
+      bridge: this.bridge,
+      cidr: this.cidr,
+      ...this.#surroundings,
+    });
   }
 
   /** @param interfaceOf an earlier machine whose interface this one takes over. */
@@ -74,11 +83,11 @@ export class Lab {
   }
 
   /** What a shell in the machine prints. */
-  async shell(machine: MachineSpec, script: string): Promise<string> {
+  async shell(machine: MachineSpec, script: string, timeoutSeconds = 20): Promise<string> {
     const result = await this.driver.execute(machine.instanceId, {
       argv: ["/bin/sh", "-c", script],
       environment: {},
-      timeoutSeconds: 20,
+      timeoutSeconds,
       outputBytesMax: 64 * 1024,
     });
     if (result.exitCode !== 0) throw new Error(`${script}: ${result.exitCode} ${result.stderr}`);

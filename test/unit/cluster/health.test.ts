@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  type Cluster,
   type ClusterNode,
   findingKinds,
   findingsOf,
@@ -10,12 +9,14 @@ import {
   isNews,
   type Judgement,
   judge,
+  noTimers,
   type ObservedHealth,
   type SeenInspection,
   unknownHealth,
   wellSentence,
   withPauseReminder,
 } from "../../../layers/domain/index.ts";
+import { backupOf } from "../backup/support/backups.ts";
 import { clusterId, nodeIdOf, specOf } from "../config/support.ts";
 
 type Survey = NonNullable<ObservedHealth["survey"]>;
@@ -45,7 +46,7 @@ const inspection: SeenInspection = {
     "pgbouncer.service": "active",
   },
   disk: { totalBytes: 1000, usedBytes: 100 },
-  wal: { bytes: 10, readyCount: 0, oldestReadySeconds: null },
+  wal: { bytes: 10, readyCount: 0, oldestReadySeconds: null, archivedUntil: null },
   certificateNotAfter: "2027-01-01T00:00:00.000Z",
   nowMs: 0,
   drift: [],
@@ -58,10 +59,13 @@ const inspection: SeenInspection = {
 /** A cluster as it should be, seen from its first node. */
 function well(count = 3, body: Parameters<typeof specOf>[0] = {}): ObservedHealth {
   const nodes = nodesOf(count);
-  const cluster: Pick<Cluster, "id" | "nodes" | "spec"> = {
+  const cluster: ObservedHealth["cluster"] = {
     id: clusterId,
     nodes,
     spec: specOf({ members: count, ...body }),
+    schedules: null,
+    lastDrill: null,
+    lastVerification: null,
   };
   const survey: Survey = {
     by: nodeIdOf(0),
@@ -96,6 +100,7 @@ function well(count = 3, body: Parameters<typeof specOf>[0] = {}): ObservedHealt
         { instanceId: instanceId ?? "", instanceType: "t4g.medium", life: "running" },
       ]),
     ),
+    backups: null,
     paused: null,
   };
 }
@@ -161,6 +166,22 @@ function twice(
   const first = judge(observed, { record, status, suspected: [] });
   return judge(observed, { record: first.record, status: first.status, suspected: first.suspected });
 }
+
+/** Scheduled for two hours ago. */
+function withDueBackup(observed: ObservedHealth, backups: ObservedHealth["backups"]): ObservedHealth {
+  const full = { cron: "0 22 * * *", since: "2025-12-01T00:00:00.000Z" };
+  return {
+    ...observed,
+    backups,
+    cluster: { ...observed.cluster, schedules: { ...noTimers, full } },
+  };
+}
+
+const failedBackup = {
+  ...backupOf(1, { state: "failed", label: null, startedAt: "2025-12-31T22:00:02.000Z" }),
+  endedAt: "2025-12-31T22:01:00.000Z",
+  error: { code: "backup-failed", message: "6 tries came to nothing, the last one with: AccessDenied." },
+};
 
 describe("what is found", () => {
   test("nothing, of a cluster of any size that is well", () => {
@@ -242,14 +263,68 @@ describe("what is found", () => {
       /has failed/,
     ],
     [
+      "a backup that nobody took",
+      withDueBackup(well(), []),
+      ["backup-late"],
+      /No full backup has been taken since one was due at 2025-12-31T22:00:00.000Z: none could begin\.$/,
+    ],
+    [
+      "a backup that failed",
+      withDueBackup(well(), [failedBackup]),
+      ["backup-late"],
+      /a try has failed with: 6 tries came to nothing, the last one with: AccessDenied\.$/,
+    ],
+    [
+      "a backup that could not be proven",
+      {
+        ...well(),
+        cluster: {
+          ...well().cluster,
+          lastDrill: {
+            at: "2025-12-31T06:00:00.000Z",
+            ok: false,
+            operationId: `opn_${"0".repeat(26)}`,
+            backupId: `bkp_${"0".repeat(26)}`,
+            restoreSeconds: 12,
+            message: "pg_amcheck: block 7 is damaged.",
+          },
+        },
+      },
+      ["drill-failed"],
+      /The last drill, of backup bkp_0+ at 2025-12-31T06:00:00.000Z, has failed: pg_amcheck: block 7 is damaged\.$/,
+    ],
+    [
+      "a repository that is damaged",
+      {
+        ...well(),
+        cluster: {
+          ...well().cluster,
+          lastVerification: {
+            at: "2025-12-31T05:00:00.000Z",
+            ok: false,
+            operationId: `opn_${"0".repeat(26)}`,
+            backups: 3,
+            walSegments: 20,
+            message: "of what is stored, 2 files are missing",
+          },
+        },
+      },
+      ["verification-failed"],
+      /What is stored of the backups could not be verified at 2025-12-31T05:00:00.000Z: of what is stored, 2 files are missing\.$/,
+    ],
+    [
       "an old segment",
-      withInspection(well(), 0, { wal: { bytes: 1, readyCount: 3, oldestReadySeconds: 900 } }),
+      withInspection(well(), 0, {
+        wal: { bytes: 1, readyCount: 3, oldestReadySeconds: 900, archivedUntil: null },
+      }),
       ["wal-not-archived"],
       /3 WAL segments .* oldest for 900 s/,
     ],
     [
       "much WAL",
-      withInspection(well(), 0, { wal: { bytes: 700, readyCount: 0, oldestReadySeconds: null } }),
+      withInspection(well(), 0, {
+        wal: { bytes: 700, readyCount: 0, oldestReadySeconds: null, archivedUntil: null },
+      }),
       ["wal-piles-up"],
       /WAL takes/,
     ],
@@ -452,6 +527,28 @@ const anything: fc.Arbitrary<ObservedHealth> = fc
     if (full) observed = withInspection(observed, 0, { disk: { totalBytes: 10, usedBytes: 10 } });
     return isSeen ? observed : { ...observed, survey: null };
   });
+
+describe("how far the archive reaches", () => {
+  const at = (second: number): string => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
+  const says = (observed: ObservedHealth, index: number, archivedUntil: string | null): ObservedHealth =>
+    withInspection(observed, index, { wal: { ...inspection.wal, archivedUntil } });
+  const judged = (observed: ObservedHealth, before: string | null): string | null => {
+    const record = { ...unknownHealth, archivedUntil: before };
+    return judge(observed, { record, status: "available", suspected: [] }).record.archivedUntil;
+  };
+
+  test("is the leader's to say: a replica knows what it was sent", () => {
+    expect(judged(says(says(well(), 0, at(100)), 1, at(500)), null)).toBe(at(100));
+    expect(judged(says(well(), 1, at(500)), null)).toBeNull();
+  });
+
+  test("is written down once a minute, and stays known while nobody says", () => {
+    expect(judged(says(well(), 0, at(159)), at(100))).toBe(at(100));
+    expect(judged(says(well(), 0, at(160)), at(100))).toBe(at(160));
+    expect(judged(well(), at(100))).toBe(at(100));
+    expect(judged({ ...well(), survey: null }, at(100))).toBe(at(100));
+  });
+});
 
 describe("of whatever is seen", () => {
   test("a third look at the same is no news, whatever order the table answers in", () => {

@@ -27,8 +27,9 @@ export function peersOf(count: number, dcs = 3): Peer[] {
 export function intentOf(
   body: Partial<CreateClusterBody> = {},
   peers: Peer[] = peersOf(3),
-): Pick<NodeIntent, "clusterId" | "spec" | "peers" | "dcsState"> {
-  return { clusterId, spec: specOf(body), peers, dcsState: "new" };
+): Pick<NodeIntent, "clusterId" | "spec" | "peers" | "dcsState" | "backups" | "restore"> {
+  const backups = { bucket: "backups", region: "local-1", prefix: `/clusters/${clusterId}/0` };
+  return { clusterId, spec: specOf(body), peers, dcsState: "new", backups, restore: null };
 }
 
 export function peerAt(peers: readonly Peer[], index: number): Peer {

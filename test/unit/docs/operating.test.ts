@@ -7,7 +7,7 @@ const page = new URL("../../../docs/operating.md", import.meta.url);
 test("the page for operators says of every kind of operation what a cancel leaves behind, and of no other", async () => {
   const rows = [
     ...(await readFile(page, "utf8")).matchAll(
-      /^\| `([\w-]+-(?:cluster|node|credentials|certificates))` \|.*$/gm,
+      /^\| `([\w-]+-(?:cluster|node|credentials|certificates|backups?|point|database|place|restore))` \|.*$/gm,
     ),
   ];
   expect(rows.map(([, kind]) => kind)).toEqual(operationKindSchema.options);

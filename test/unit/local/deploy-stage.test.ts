@@ -12,7 +12,8 @@ import { deploy } from "../../../local/deploy/deploy.ts";
 import type { DeployTargets } from "../../../local/deploy/targets.ts";
 import { Ec2Service } from "../../../local/endpoints/ec2/service.ts";
 import { Identities } from "../../../local/endpoints/identities.ts";
-import { ObjectStore, startObjectStore } from "../../../local/endpoints/s3/store.ts";
+import { ObjectStore } from "../../../local/endpoints/s3/store.ts";
+import { SchedulerService } from "../../../local/endpoints/scheduler/service.ts";
 import { SsmService } from "../../../local/endpoints/ssm/service.ts";
 import { LambdaService } from "../../../local/lambda/service.ts";
 import { Documents } from "../../../local/state/documents.ts";
@@ -29,7 +30,6 @@ const issuer = "http://127.0.0.1:4000/";
 
 let directory: string;
 let stage: SynthesizedStage;
-let store: Awaited<ReturnType<typeof startObjectStore>>;
 let objects: ObjectStore;
 
 beforeAll(async () => {
@@ -39,13 +39,11 @@ beforeAll(async () => {
     outDirectory: join(directory, "stage"),
     variables: { PGHERD_LOCAL_VPC_CIDR: "198.18.8.0/22", PGHERD_LOCAL_ISSUER: issuer },
   });
-  store = await startObjectStore({ directory, node: process.execPath });
-  objects = new ObjectStore({ directory });
+  objects = await ObjectStore.open({ directory, writer: "test" });
 }, synthesisTimeoutMs);
 
 afterAll(async () => {
   objects.close();
-  await store.stop();
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -74,12 +72,14 @@ async function openEnvironment(name: string, bucket: DeployTargets["objects"] = 
     logDirectory: join(directory, "logs"),
     endpointEnvironment: () => ({}),
   });
+  const scheduler = new SchedulerService({ documents, region, account, invoke: async () => undefined });
   const tables = new Map<string, unknown>();
   const targets: DeployTargets = {
     documents,
     ec2,
     ssm,
     lambda,
+    scheduler,
     objects: bucket,
     tables: {
       ensureTable: async (table, properties) => void tables.set(table, properties["KeySchema"]),
@@ -95,7 +95,7 @@ async function openEnvironment(name: string, bucket: DeployTargets["objects"] = 
     ec2.close();
     documents.close();
   };
-  return { ...{ targets, ec2, ssm, lambda, tables, close }, state: () => stateOf(database) };
+  return { ...{ targets, ec2, ssm, lambda, scheduler, tables, close }, state: () => stateOf(database) };
 }
 type Environment = Awaited<ReturnType<typeof openEnvironment>>;
 
@@ -143,15 +143,15 @@ describe("the stage `local`, deployed", () => {
     expect([...environment.tables.keys()]).toEqual([configuration.environment["PGHERD_TABLE"]]);
   });
 
+  test("has the bucket for backups that functions are told of", () => {
+    expect(objects.buckets()).toContain(settingsOf("pgherd-local-create-cluster").backups.bucket);
+  });
+
   test("has the node program in its bucket, byte by byte what commands will ask for", async () => {
     const { bucket, key, sha256 } = settingsOf("pgherd-local-create-cluster").nodeProgram;
-    const answer = await objects.send({ method: "GET", path: `/${bucket}/${key}`, headers: {}, body: null });
-    expect(answer.statusCode).toBe(200);
-    expect(
-      createHash("sha256")
-        .update(await buffer(answer))
-        .digest("hex"),
-    ).toBe(sha256);
+    const object = objects.get(bucket, key);
+    const content = await buffer(objects.read(object, { first: 0, last: object.sizeBytes - 1 }));
+    expect(createHash("sha256").update(content).digest("hex")).toBe(sha256);
   });
 
   test("has a version behind each workflow that the API starts", () => {
@@ -180,7 +180,7 @@ describe("the stage `local`, deployed", () => {
   test("has timers and routes that lead to functions, and an instance profile that leads to a role", async () => {
     for (const { target } of deployment.rules) environment.lambda.resolve(target, null);
     for (const { integration } of deployment.routes) environment.lambda.resolve(integration, null);
-    expect(deployment.rules.map(({ everySeconds }) => everySeconds)).toEqual([60, 60, 60, 60, 60, 60]);
+    expect(deployment.rules.map(({ everySeconds }) => everySeconds)).toEqual(Array(8).fill(60));
 
     const { launchTemplateId } = settingsOf("pgherd-local-create-cluster");
     const answer = await environment.ec2.call(
@@ -277,9 +277,13 @@ async function stacksWithProgram(sha256: string): Promise<SynthesizedStage["stac
   );
 }
 
+/** The whole stage is deployed twice for each of its calls. */
+const everyCallMs = 120_000;
+
 describe("a deployment that is killed", () => {
   test.each(["before", "after"] as const)(
     "%s any of its calls is completed by the next one",
+    { timeout: everyCallMs },
     async (side) => {
       const whole = await openPaperEnvironment(`whole-${side}`);
       let calls = 0;
@@ -314,6 +318,7 @@ async function openPaperEnvironment(name: string) {
   const kept = new Set<string>();
   const environment = await openEnvironment(name, {
     ensureBucket: async (bucket) => void kept.add(bucket),
+    has: async (bucket, key) => kept.has(`${bucket}/${key}`),
     putFile: async (bucket, key) => void kept.add(`${bucket}/${key}`),
   });
   const result = () => ({

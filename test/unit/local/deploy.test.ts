@@ -119,8 +119,17 @@ describe("deployment", () => {
         },
         listFunctions: () => registry.list(),
       },
+      scheduler: {
+        ensureGroup: (name) => {
+          calls.push(`ensure group ${name}`);
+          return `arn:${name}`;
+        },
+        deleteGroup: (name) => calls.push(`delete group ${name}`),
+        letAssume: (role) => calls.push(`let assume ${role}`),
+      },
       objects: {
         ensureBucket: async (bucket) => void calls.push(`ensure bucket ${bucket}`),
+        has: async (_bucket, key) => calls.includes(`put ${key}`),
         putFile: async (_bucket, key) => void calls.push(`put ${key}`),
       },
       tables: { ensureTable: unused, deleteTable: unused },
@@ -231,6 +240,29 @@ describe("deployment", () => {
 
     expect(calls).toContain("put document runs");
     expect(calls).toContain("delete document runs");
+  });
+
+  test("a group of schedules is made and removed, and a role is the scheduler's where it says so", async () => {
+    const role = (service: string) => ({
+      Type: "AWS::IAM::Role",
+      Properties: {
+        RoleName: `of-${service}`,
+        AssumeRolePolicyDocument: {
+          Statement: [{ Action: "sts:AssumeRole", Principal: { Service: `${service}.amazonaws.com` } }],
+        },
+      },
+    });
+    const group = { Type: "AWS::Scheduler::ScheduleGroup", Properties: { Name: "clusters" } };
+    await deploy(await stage({ Group: group, Ours: role("scheduler"), Other: role("lambda") }), targets);
+    await deploy(await stage({}), targets);
+
+    expect(calls).toEqual([
+      "ensure bucket assets",
+      "ensure group clusters",
+      "let assume arn:aws:iam::000000000000:role/of-scheduler",
+      "ensure bucket assets",
+      "delete group clusters",
+    ]);
   });
 
   const documentNamed = (name: string, more: Record<string, unknown> = {}) => ({

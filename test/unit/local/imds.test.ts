@@ -60,6 +60,8 @@ test("a machine learns who and where it is", async () => {
 
 test("a machine gets credentials of its role that the endpoints know as its own", async () => {
   expect(await get("/latest/meta-data/iam/security-credentials/")).toBe("NodeRole");
+  // So pgBackRest asks.
+  expect(await get("/latest/meta-data/iam/security-credentials")).toBe("NodeRole");
   const given = JSON.parse(await get("/latest/meta-data/iam/security-credentials/NodeRole"));
   const { caller } = identities.resolve(given.AccessKeyId, given.Token);
   expect(caller.arn).toBe(`arn:aws:sts::${account}:assumed-role/NodeRole/${machine.instanceId}`);

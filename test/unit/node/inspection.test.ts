@@ -37,11 +37,10 @@ test("WAL that waits for the archive is counted, and the oldest told by its age"
   for (const name of ["000000010000000000000001", "000000010000000000000002", "00000002.history"]) {
     await writeFile(join(directory, "pg_wal", name), Buffer.alloc(name.endsWith("y") ? 40 : 4096));
   }
-  for (const name of ["000000010000000000000002.ready", "000000010000000000000001.ready", "0.done"]) {
-    await writeFile(join(status, name), "");
-  }
+  const [first, second] = ["000000010000000000000001.ready", "000000010000000000000002.ready"];
+  for (const name of [second, first, "0.done"]) await writeFile(join(status, name), "");
   const hourAgo = new Date(Date.now() - 3_600_000);
-  await utimes(join(status, "000000010000000000000001.ready"), hourAgo, hourAgo);
+  await utimes(join(status, first), hourAgo, hourAgo);
   const wal = await inspectWal(directory);
   expect(wal).toMatchObject({ bytes: 2 * 4096, readyCount: 2 });
   expect(wal.oldestReadySeconds).toBeGreaterThanOrEqual(3600);
@@ -49,7 +48,22 @@ test("WAL that waits for the archive is counted, and the oldest told by its age"
     bytes: 0,
     readyCount: 0,
     oldestReadySeconds: null,
+    archivedUntil: null,
   });
+});
+
+test("the archive reaches to when the last segment before the first that waits was full", async () => {
+  const status = join(directory, "pg_wal", "archive_status");
+  await mkdir(status, { recursive: true });
+  const at = (minute: number): Date => new Date(Date.UTC(2026, 0, 1, 0, minute));
+  const files = ["01.done", "02.done", "03.ready", "04.done", "05.ready"];
+  for (const [minute, file] of files.entries()) {
+    const path = join(status, `0000000100000000000000${file}`);
+    await writeFile(path, "");
+    await utimes(path, at(minute), at(minute));
+  }
+  await writeFile(join(status, "000000010000000000000009.00000028.backup.done"), "");
+  expect((await inspectWal(directory)).archivedUntil).toBe(at(1).toISOString());
 });
 
 test("a service that fell over and waits for its next start has failed; one on its way up is not there yet", () => {

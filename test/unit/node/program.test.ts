@@ -6,7 +6,10 @@ import { withLock } from "../../../layers/node/lock.ts";
 import { type CommandKey, FinishedCommands } from "../../../layers/node/memory.ts";
 import { answer } from "../../../layers/node/program.ts";
 
-const context = { readSecrets: async () => new Map<string, string>() };
+const context = {
+  readSecrets: async () => new Map<string, string>(),
+  openObjects: () => Promise.reject(new Error("no verb of this test keeps objects")),
+};
 const key: CommandKey = { operationId: "opn_1", step: "configure", verb: "configure", input: "{}" };
 
 let directory: string;

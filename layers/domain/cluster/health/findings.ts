@@ -1,3 +1,4 @@
+import { type DueBackup, type LastBackups, lateBackups } from "../../backup/due.ts";
 import type { ClusterNode } from "../cluster.ts";
 import { synchronousStandbys } from "../layout.ts";
 import { healthLimits } from "./limits.ts";
@@ -20,6 +21,9 @@ export const findingKinds = [
   "pooler-down",
   "wal-not-archived",
   "wal-piles-up",
+  "backup-late",
+  "drill-failed",
+  "verification-failed",
   "certificate-expires",
   "clock-skew",
 ] as const;
@@ -44,13 +48,18 @@ const finding = (kind: FindingKind, node: ClusterNode | null, sentence: string):
   sentence: `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`,
 });
 
-/** Everything that is not well, the worst first. */
-export function findingsOf(observed: ObservedHealth): Finding[] {
+/**
+ * Everything that is not well, the worst first.
+ * @param lastBackups what is remembered of backups, also of those that are gone
+ */
+export function findingsOf(observed: ObservedHealth, lastBackups: LastBackups = {}): Finding[] {
   const { nodes } = observed.cluster;
   const silent = nodes.filter((node) => isSilent(node, observed));
   const audible = nodes.filter((node) => !silent.includes(node));
   const found = [
     ...clusterFindings(observed, silent),
+    ...backupFindings(observed, lastBackups),
+    ...proofFindings(observed.cluster),
     ...silent.map((node) => finding("node-silent", node, silenceOf(node, observed))),
     ...audible.flatMap((node) => surveyFindings(node, observed)),
     ...audible.flatMap((node) => {
@@ -129,6 +138,41 @@ function synchronousFindings(known: {
       : "a commit is on the leader alone until one is";
   return [finding("not-synchronous", null, `no replica is synchronous: ${consequence}`)];
 }
+
+function backupFindings({ backups, cluster, now }: ObservedHealth, lastBackups: LastBackups): Finding[] {
+  if (backups === null || cluster.schedules === null) return [];
+  const late = lateBackups(cluster.schedules, { backups, lastBackups }, now);
+  return late.length === 0 ? [] : [finding("backup-late", null, lateness(late))];
+}
+
+/** What the last proof of the backups has said stands until the next one says something else. */
+function proofFindings({ lastDrill, lastVerification }: ObservedHealth["cluster"]): Finding[] {
+  const found: Finding[] = [];
+  if (lastDrill?.ok === false) {
+    const { at, backupId, message } = lastDrill;
+    const sentence = `the last drill, of backup ${backupId} at ${at}, has failed: ${withoutDot(message ?? "it gave no reason")}`;
+    found.push(finding("drill-failed", null, sentence));
+  }
+  if (lastVerification?.ok === false) {
+    const { at, message } = lastVerification;
+    const sentence = `what is stored of the backups could not be verified at ${at}: ${withoutDot(message ?? "it gave no reason")}`;
+    found.push(finding("verification-failed", null, sentence));
+  }
+  return found;
+}
+
+/** The first is the one that the others build on. */
+function lateness(late: readonly DueBackup[]): string {
+  const [worst] = late;
+  if (worst === undefined) return "";
+  const { at, failures, message } = worst;
+  const kinds = late.map(({ kind }) => kind).join(" and ");
+  const tries = failures === 1 ? "a try has failed with" : `${failures} tries have failed, the last one with`;
+  const why = failures === 0 ? "none could begin" : `${tries}: ${message}`;
+  return `no ${kinds} backup has been taken since one was due at ${at}: ${withoutDot(why)}`;
+}
+
+const withoutDot = (text: string): string => text.replace(/\.$/, "");
 
 function surveyFindings(node: ClusterNode, { survey }: ObservedHealth): Finding[] {
   if (survey === null) return [];

@@ -8,8 +8,8 @@ export const healthLimits = {
   walShareMax: 0.4,
   /** A segment is archived within seconds; this long means that the archive is away or too slow. */
   walReadySecondsMax: 300,
-  /** Half a gigabyte that only the volume holds. */
-  walReadyCountMax: 32,
+  /** Half a gigabyte, in segments of 4 MiB, that only the volume holds; a burst of writing stays below it. */
+  walReadyCountMax: 128,
   /** Certificates are renewed long before; who sees this knows that it does not work. */
   certificateDaysMin: 7,
   /** Patroni compares clocks of nodes within a second or two; certificates and logs tolerate no more either. */

@@ -1,3 +1,4 @@
+import type { Backup } from "../../backup/backup.ts";
 import type { Inspection, Survey } from "../../node/inspect-verbs.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Pause } from "../pause.ts";
@@ -19,7 +20,7 @@ export interface SeenInstance {
 
 /** What is known of a cluster at one moment. It is data only, so that it can be made up in a test. */
 export interface ObservedHealth {
-  readonly cluster: Pick<Cluster, "id" | "nodes" | "spec">;
+  readonly cluster: Pick<Cluster, "id" | "nodes" | "spec" | "schedules" | "lastDrill" | "lastVerification">;
   /** ISO 8601 */
   readonly now: string;
   /** How the cluster looks from one of its nodes; null where none answers. */
@@ -28,6 +29,8 @@ export interface ObservedHealth {
   readonly inspections: ReadonlyMap<string, SeenInspection>;
   /** What EC2 says of each node's instance; a node without one is not there. Null where EC2 was not asked. */
   readonly instances: ReadonlyMap<string, SeenInstance> | null;
+  /** All that are on record; null where nobody has looked yet. */
+  readonly backups: readonly Backup[] | null;
   /** Patroni's maintenance mode. */
   readonly paused: Pause | null;
 }

@@ -74,6 +74,8 @@ function changed(state: ObservedCluster, change: Change): ObservedCluster {
       return databaseApplied(state, change);
     case "apply-security-rules":
       return { ...state, securityRules: "current" };
+    case "apply-schedules":
+      return state;
   }
 }
 

@@ -53,6 +53,8 @@ export function changeText(change: Change): string {
       ].join(" ");
     case "apply-security-rules":
       return "Change who may connect.";
+    case "apply-schedules":
+      return "Change when backups are taken.";
   }
 }
 

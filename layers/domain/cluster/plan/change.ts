@@ -85,7 +85,9 @@ export type Change =
       readonly update: readonly string[];
       readonly drop: readonly string[];
     }
-  | { readonly kind: "apply-security-rules" };
+  | { readonly kind: "apply-security-rules" }
+  /** Makes the scheduler's schedules what the spec says. It concerns no node, so no plan of nodes has it. */
+  | { readonly kind: "apply-schedules" };
 
 export type ChangeKind = Change["kind"];
 

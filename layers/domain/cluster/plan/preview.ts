@@ -7,7 +7,12 @@ import { forecast } from "./forecast.ts";
 import { nextId } from "./model.ts";
 import type { ObservedCluster, ObservedNode } from "./observed.ts";
 import type { Intent } from "./situation.ts";
-import { isDynamicConfigurationSame, isForNoNode, restartParameters } from "./spec-change.ts";
+import {
+  hasSameSchedules,
+  isDynamicConfigurationSame,
+  isForNoNode,
+  restartParameters,
+} from "./spec-change.ts";
 
 /** What a converge would do, in words. */
 export interface ConvergePreview {
@@ -26,11 +31,16 @@ interface Known {
 
 /** As if every node were well: what is not is for the converge itself to find. */
 export function previewConverge(cluster: Cluster, intent: Intent, known: Known): ConvergePreview {
-  if (intent.request.isRecordOnly) return { changes: [], interrupts: [], nodesPerZone: {}, blocked: null };
+  const first: readonly Change[] = hasSameSchedules(cluster.spec, intent.spec)
+    ? []
+    : [{ kind: "apply-schedules" }];
+  if (intent.request.isRecordOnly) {
+    return { changes: first.map(changeText), interrupts: [], nodesPerZone: {}, blocked: null };
+  }
   const start = assumed(cluster, intent, known);
   const { changes, blocked } = forecast(intent, start);
   return {
-    changes: changes.map(changeText),
+    changes: [...first, ...changes].map(changeText),
     interrupts: interruptsOf(cluster, intent.spec, changes, start.leader),
     nodesPerZone: zonesOf(cluster, changes),
     blocked,

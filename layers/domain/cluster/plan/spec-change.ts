@@ -1,3 +1,4 @@
+import { timersOf } from "../../backup/schedule.ts";
 import { dynamicConfiguration } from "../../config/patroni.ts";
 import { checkParameter, findParameter } from "../../postgres/parameters.ts";
 import { settleParameters } from "../../postgres/spec-parameters.ts";
@@ -14,7 +15,12 @@ export function isForNoNode(before: ClusterSpec, after: ClusterSpec): boolean {
   return isSame(sorted(nodeSpec(before, "")), sorted(nodeSpec(after, "")));
 }
 
-/** Nothing differs that takes more than writing it down. */
+/** Backups are taken and proven at the same times. */
+export function hasSameSchedules(before: ClusterSpec, after: ClusterSpec): boolean {
+  return isSame(sorted(timersOf(before.backup)), sorted(timersOf(after.backup)));
+}
+
+/** Nothing differs that takes more than writing it down, schedules aside: no node has to answer for those. */
 export function isForTheRecord(before: ClusterSpec, after: ClusterSpec): boolean {
   return before.instanceType === after.instanceType && isForNoNode(before, after);
 }

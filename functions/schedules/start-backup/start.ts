@@ -1,0 +1,154 @@
+import {
+  type Backup,
+  type BackupTry,
+  backupStatuses,
+  newBackup,
+  type Operation,
+  Problem,
+  scheduleName,
+  type TimerKind,
+  typeTaken,
+} from "@pgherd/layers/domain";
+import {
+  type Executions,
+  IdempotencyConflict,
+  type IdempotencyRecord,
+  type OperationStart,
+  type Store,
+} from "@pgherd/layers/ports";
+import { errorFields, type Log, newId } from "@pgherd/layers/runtime";
+
+export interface BackupStartWorld {
+  readonly store: Pick<Store, "getCluster" | "allBackups" | "startBackupOperation">;
+  readonly executions: Pick<Executions, "start">;
+  readonly now: () => Date;
+  readonly log: Log;
+}
+
+/** Longer than the scheduler, Lambda and whoever looks after missed backups keep trying. */
+const rememberedSeconds = 3 * 24 * 60 * 60;
+
+/**
+ * Takes a backup as `POST …/backups` does, once for each (schedule, time that it was due, try). Where it cannot begin
+ * now it is left to the reconciler, which begins what was missed. @returns whether it has begun
+ */
+export async function startScheduledBackup(
+  world: BackupStartWorld,
+  clusterId: string,
+  wanted: BackupTry,
+): Promise<boolean> {
+  const { log, store } = world;
+  const fields = { clusterId, kind: wanted.kind, scheduledAt: wanted.at, attempt: wanted.attempt };
+  const cluster = await store.getCluster(clusterId);
+  if (cluster === null || (cluster.schedules?.[wanted.kind] ?? null) === null) {
+    log("info", "a schedule has fired that is no more", fields);
+    return false;
+  }
+  if (!backupStatuses.includes(cluster.status)) {
+    log("info", "a scheduled backup has to wait", { ...fields, status: cluster.status });
+    return false;
+  }
+  const backup = newScheduled(world, clusterId, wanted, await store.allBackups(clusterId));
+  const operation = operationOf(backup);
+  try {
+    await store.startBackupOperation(startOf(operation, backup, wanted), backup);
+  } catch (error) {
+    if (!(error instanceof Problem || error instanceof IdempotencyConflict)) throw error;
+    log("info", "a scheduled backup does not begin now", { ...fields, ...errorFields(error) });
+    return false;
+  }
+  await execute(world, operation);
+  return true;
+}
+
+/** Who has started what a schedule starts. */
+export const principalOf = (clusterId: string, kind: TimerKind): string =>
+  `schedule:${scheduleName(clusterId, kind)}`;
+
+function newScheduled(
+  { now }: BackupStartWorld,
+  clusterId: string,
+  { kind }: BackupTry,
+  backups: readonly Backup[],
+): Backup {
+  const shard = 0;
+  return newBackup({
+    id: newId("backup"),
+    clusterId,
+    shard,
+    type: typeTaken({ type: kind, shard }, backups),
+    operationId: newId("operation"),
+    startedBy: principalOf(clusterId, kind),
+    startedAt: now().toISOString(),
+  });
+}
+
+function operationOf({ clusterId, id, operationId, startedAt, startedBy }: Backup): Operation {
+  return {
+    id: operationId,
+    clusterId,
+    kind: "backup-cluster",
+    state: "pending",
+    progress: 0,
+    steps: [],
+    request: { backupId: id },
+    cancelRequested: false,
+    startedBy,
+    createdAt: startedAt,
+    endedAt: null,
+  };
+}
+
+function startOf(operation: Operation, { type }: Backup, wanted: BackupTry): OperationStart {
+  const { clusterId, createdAt: at, id: operationId, kind: action, startedBy: principal } = operation;
+  const { attempt, at: scheduledAt, kind } = wanted;
+  const again = attempt === 0 ? "" : `, try ${attempt + 1}`;
+  return {
+    operation,
+    idempotency: rememberedAs(operation, wanted),
+    audit: {
+      id: newId("audit"),
+      clusterId,
+      at,
+      action,
+      principal,
+      role: "system",
+      sourceAddress: "",
+      requestId: "",
+      operationId,
+      detail: `Take a ${type} backup, as the schedule of ${kind} ones says for ${scheduledAt}${again}.`,
+    },
+  };
+}
+
+/** The same, however the time is written. */
+export const timeKey = (at: string): string => new Date(at).toISOString();
+
+export function rememberedAs(
+  { createdAt, id, startedBy }: Operation,
+  wanted: Pick<BackupTry, "at" | "attempt">,
+): IdempotencyRecord {
+  const time = timeKey(wanted.at);
+  return {
+    principal: startedBy,
+    key: wanted.attempt === 0 ? time : `${time}#${wanted.attempt}`,
+    requestHash: "",
+    status: 202,
+    body: JSON.stringify({ operationId: id }),
+    headers: {},
+    expiresAt: Math.floor(Date.parse(createdAt) / 1000) + rememberedSeconds,
+  };
+}
+
+/** The operation is written: what is lost here is started by whoever looks after stuck ones. */
+export async function execute(
+  { executions, log }: Pick<BackupStartWorld, "executions" | "log">,
+  operation: Operation,
+): Promise<void> {
+  const { clusterId, id: operationId, kind } = operation;
+  try {
+    await executions.start(kind, { operationId, clusterId });
+  } catch (error) {
+    log("error", "the execution could not be started", { operationId, kind, ...errorFields(error) });
+  }
+}
