@@ -60,12 +60,23 @@ async function archivedUntil(
   }
 }
 
-/** What WAL takes of the volume, and how much of it waits for the archive. Names sort by age. */
+/** PostgreSQL's own sign (`recovery.conf` until version 11): it is there as long as the member follows a leader. */
+const standbySignal = "standby.signal";
+
+/**
+ * What WAL takes of the volume, and how much of it waits for the archive. Names sort by age. A standby archives nothing:
+ * what it had not archived when it led, whoever leads now has handed in.
+ */
 export async function inspectWal(dataDirectory: string): Promise<Inspection["wal"]> {
   const directory = join(dataDirectory, "pg_wal");
   const status = join(directory, "archive_status");
-  const [files, statuses] = await Promise.all([entries(directory), entries(status)]);
-  const ready = statuses.filter((name) => name.endsWith(readySuffix)).toSorted();
+  const [own, files, statuses] = await Promise.all([
+    entries(dataDirectory),
+    entries(directory),
+    entries(status),
+  ]);
+  const isStandby = own.includes(standbySignal);
+  const ready = isStandby ? [] : statuses.filter((name) => name.endsWith(readySuffix)).toSorted();
   const [oldest] = ready;
   const segments = files.filter((name) => segmentPattern.test(name));
   return {

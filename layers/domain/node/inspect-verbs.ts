@@ -13,7 +13,7 @@ export const inspectionSchema = z.strictObject({
   revision: z.string().nullable(),
   services: z.record(z.string(), unitStateSchema),
   disk: z.strictObject({ totalBytes: bytes, usedBytes: bytes }),
-  /** `ready`: segments that wait to be archived; null where nothing waits. All zero on a node without PostgreSQL. */
+  /** `ready`: segments that wait to be archived, on a leader alone; null where nothing waits. All zero on a node without PostgreSQL. */
   wal: z.strictObject({
     bytes,
     readyCount: z.int().min(0),

@@ -52,6 +52,15 @@ test("WAL that waits for the archive is counted, and the oldest told by its age"
   });
 });
 
+test("on a standby nothing waits: what it had not archived as the leader, the next one has handed in", async () => {
+  const status = join(directory, "pg_wal", "archive_status");
+  await mkdir(status, { recursive: true });
+  await writeFile(join(status, "000000010000000000000001.ready"), "");
+  expect(await inspectWal(directory)).toMatchObject({ readyCount: 1 });
+  await writeFile(join(directory, "standby.signal"), "");
+  expect(await inspectWal(directory)).toMatchObject({ readyCount: 0, oldestReadySeconds: null });
+});
+
 test("the archive reaches to when the last segment before the first that waits was full", async () => {
   const status = join(directory, "pg_wal", "archive_status");
   await mkdir(status, { recursive: true });
