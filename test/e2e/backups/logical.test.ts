@@ -90,12 +90,8 @@ async function restore(backupId: string, body: object): Promise<Operation> {
   return api.operationEnd(answer.body.operation.id);
 }
 
-const leaderOf = async (): Promise<string | null> => {
-  const answer = await api.get<{ shards: { leader: string | null }[] }>(
-    `/v1/clusters/${cluster.id}/topology`,
-  );
-  return answer.body.shards[0]?.leader ?? null;
-};
+const leaderOf = async (): Promise<string | null> =>
+  (await api.topology(cluster.id)).shards[0]?.leader ?? null;
 const addressOf = (nodeId: string | null): string =>
   cluster.nodes.find(({ id }) => id === nodeId)?.address ?? "";
 

@@ -8,6 +8,8 @@ import { api, environment } from "../support/world.ts";
 
 /** PostgreSQL ends a segment each minute; then it is looked at, and the next look writes it down. */
 const windowSeconds = 180;
+/** A replica that starts replays what it has, and then streams. */
+const followSeconds = 60;
 /** Stopping, copying, replaying and cloning on a small machine that others use as well. */
 const exchangeMs = 480_000;
 /** PgBouncer lets a client wait for two minutes. */
@@ -70,13 +72,16 @@ const restore = (target: RestoreTarget): Promise<Operation> =>
 
 const rows = "SELECT string_agg(i::text, ',' ORDER BY i) FROM written";
 
+async function memberStates(): Promise<string[] | undefined> {
+  const { shards } = await api.topology(cluster.id);
+  return shards[0]?.members.map(({ state }) => state).toSorted();
+}
+
 /** On the leader, through the pooler, and on every replica. */
 async function expectRows(expected: string): Promise<void> {
   expect(await database.sql("readWrite", "admin", rows)).toBe(expected);
   expect(await database.sql("pooled", "admin", rows)).toBe(expected);
-  const { shards } = await api.topology(cluster.id);
-  const states = shards[0]?.members.map(({ state }) => state).toSorted();
-  expect(states).toEqual(["running", "streaming", "streaming"]);
+  expect(await memberStates()).toEqual(["running", "streaming", "streaming"]);
   for (const { address } of cluster.nodes) expect(await onNode(address ?? "", rows)).toBe(expected);
 }
 
@@ -189,6 +194,11 @@ describe("a cluster that is taken back", () => {
     expect(ended, JSON.stringify(ended)).toMatchObject({
       state: "failed",
       error: { code: "target-not-reached" },
+    });
+    // Clients are served as soon as there is a leader; the others follow by themselves.
+    await waitFor("the replicas stream", followSeconds, async () => {
+      const streaming = (await memberStates())?.filter((state) => state === "streaming");
+      return streaming?.length === 2 ? true : undefined;
     });
     await expectRows("1,2,3,4,5");
     expect(await read()).toMatchObject({ kept: null, paused: null, activeOperationId: null });

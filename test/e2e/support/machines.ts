@@ -1,5 +1,6 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -68,4 +69,36 @@ export async function onMachine(address: string, argv: readonly string[]): Promi
     maxBuffer: outputBytesMax,
   });
   return stdout;
+}
+
+/**
+ * Listens to a unit of the machine from now on: `heard` resolves at the first line that has the text in it, at once and
+ * not at the next look. @throws (in `heard`) when nothing of it was said in time
+ */
+export async function listenAt(
+  address: string,
+  unit: string,
+  text: string,
+  timeoutSeconds: number,
+): Promise<{ readonly heard: Promise<void> }> {
+  const init = await initAt(address);
+  const follow = ["journalctl", "-u", unit, "-o", "cat", "-f", "-n", "1"];
+  const journal = spawn("nsenter", ["-t", String(init.pid), "-a", ...follow], {
+    stdio: ["ignore", "pipe", "inherit"],
+    timeout: timeoutSeconds * 1000,
+  });
+  const lines = createInterface({ input: journal.stdout })[Symbol.asyncIterator]();
+  // The unit's last line of before is shown first: from then on nothing is missed.
+  await lines.next();
+  const listen = async (): Promise<void> => {
+    try {
+      for (let line = await lines.next(); line.done !== true; line = await lines.next()) {
+        if (line.value.includes(text)) return;
+      }
+      throw new Error(`${unit} at ${address} did not say "${text}" within ${timeoutSeconds} s`);
+    } finally {
+      journal.kill();
+    }
+  };
+  return { heard: listen() };
 }

@@ -12,6 +12,9 @@ declare module "vitest" {
   }
 }
 
+/** Arguments of `npm start` per kind of test: where no test uses the cluster `demo`, it would only use the machine. */
+const startArguments: Readonly<Record<string, readonly string[]>> = { backups: ["--no-demo"] };
+
 /**
  * One environment for all promises on real machines, made as the README says: `npm start`.
  * What a test breaks it heals, or it makes a cluster (or an environment) of its own.
@@ -25,7 +28,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await rm(stateDirectory, { recursive: true, force: true });
   };
   try {
-    const startOutput = await environment.npm("start");
+    const startOutput = await environment.npm("start", ...(startArguments[project.name] ?? []));
     project.provide("stateDirectory", stateDirectory);
     project.provide("cacheDirectory", cacheDirectory);
     project.provide("startOutput", startOutput);

@@ -6,8 +6,11 @@ import { LeaderWatch } from "./leader-watch.ts";
 import { waitFor } from "./wait.ts";
 import { lostRows, type WriterOptions, Writers } from "./writers.ts";
 
-/** Generous: what recovers within seconds may take longer on busy cores, and what does not recover never will. */
-const recoverySeconds = 120;
+/**
+ * Generous: what recovers within seconds may take longer on busy cores, and what does not recover never will. A lost
+ * machine waits for up to a minute for the reconciler, and its converge for the machine's boot.
+ */
+const recoverySeconds = 180;
 /** Few and slow: what is promised here is no matter of speed, and other tests need the machine too. */
 const calmLoad = { writers: 3, pauseMs: 50 };
 const table = "beats";
