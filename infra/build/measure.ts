@@ -58,7 +58,7 @@ const settings: EnvironmentSettings = {
   defaultDeletionProtection: false,
   defaultClientCidrs: [],
   orphanGraceSeconds: 3600,
-  nodeProgram: { bucket: "measure", key: "measure.mjs", sha256: "0".repeat(64) },
+  nodeProgram: { bucket: "measure", key: "measure.cjs", sha256: "0".repeat(64) },
   nodeDocument: "measure",
   backups: { bucket: "measure" },
   schedules: { group: "pgherd-local-clusters", targetArn: "target", roleArn: "role" },

@@ -97,7 +97,7 @@ export class NodeIdentity extends Construct {
   #allowProgram(programs: ProgramStore): void {
     allow(this.#role, {
       actions: ["s3:GetObject"],
-      resources: [`${programs.bucketArn}/${programs.prefix}*.mjs`],
+      resources: [`${programs.bucketArn}/${programs.prefix}*.cjs`],
       wildcard: "A running operation's program can be older than the newest one.",
     });
   }

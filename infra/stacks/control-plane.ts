@@ -111,7 +111,7 @@ export class ControlPlaneStack extends EnvironmentStack {
       compatibleArchitectures: [architecture],
     });
     const program = new Asset(this, "NodeProgram", {
-      path: path.join(build.directory, "node/pgherd-node.mjs"),
+      path: path.join(build.directory, "node/pgherd-node.cjs"),
     });
     const settings: EnvironmentSettings = {
       environment: config.name,

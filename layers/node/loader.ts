@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { pathToFileURL } from "node:url";
 import { nodePaths } from "../domain/config/paths.ts";
 import type { NodeAnswer } from "../domain/node/protocol.ts";
+import { runCached } from "./code-cache.ts";
 
 /**
  * /usr/lib/pgherd/run of the node image: what the SSM document starts. It fetches the node program that the command
@@ -69,29 +69,33 @@ async function store(path: string, program: Uint8Array): Promise<void> {
   }
 }
 
-/** Returns the path of the program, whose bytes are those that the command named. */
-async function ensureProgram(): Promise<string> {
+/** The program, whose bytes are those that the command named. */
+async function ensureProgram(): Promise<{ readonly path: string; readonly program: Uint8Array }> {
   const sha256 = variable("Program");
   if (!sha256Pattern.test(sha256)) throw new Error("SSM_Program is not a SHA-256");
-  const path = join(nodePaths.programs, `${sha256}.mjs`);
+  const path = join(nodePaths.programs, `${sha256}.cjs`);
   const present = await readProgram(path);
-  if (present !== null && hasHash(present, sha256)) return path;
+  if (present !== null && hasHash(present, sha256)) return { path, program: present };
   const { downloadObject } = await import("../aws/node-download.ts");
   const program = await downloadObject(variable("Bucket"), variable("Key"));
   if (!hasHash(program, sha256))
     throw new Error("the node program in the bucket has another hash than the command says");
   await store(path, program);
-  return path;
+  return { path, program };
 }
 
 /**
  * Runs the program as if it had been started with the verb as its argument and the input on standard input, but in
  * this process: starting Node.js again would be a third of what a short command takes.
  */
-async function runProgram(path: string, verb: string, input: Buffer): Promise<void> {
+async function runProgram(verb: string, input: Buffer): Promise<void> {
+  const { path, program } = await ensureProgram();
   process.argv = [process.execPath, path, verb];
   Object.defineProperty(process, "stdin", { value: Readable.from([input]) });
-  await import(pathToFileURL(path).href);
+  const { exports, keepCache } = await runCached(path, Buffer.from(program).toString());
+  if (!("ended" in exports)) throw new Error(`${path} is no node program`);
+  await exports.ended;
+  await keepCache();
 }
 
 async function main(): Promise<void> {
@@ -101,7 +105,7 @@ async function main(): Promise<void> {
   const verb = variable("Verb");
   if (!verbPattern.test(verb)) throw new Error("SSM_Verb is not a verb");
   const input = Buffer.from(variable("Input"), "base64");
-  await runProgram(await ensureProgram(), verb, input);
+  await runProgram(verb, input);
 }
 
 main().catch((error: unknown) => {

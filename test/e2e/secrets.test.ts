@@ -57,7 +57,7 @@ describe("a secret of a live cluster is in Parameter Store and on its nodes, and
         "/var/lib/pgherd",
       ]).catch((error: { stdout?: string }) => error.stdout ?? "");
       for (const file of files.split("\n").filter((line) => line !== "")) {
-        if (/ssl-cert-snakeoil|\.mjs$|\/usr\/|\/share\//.test(file)) continue;
+        if (/ssl-cert-snakeoil|\.cjs(\.|$)|\/usr\/|\/share\//.test(file)) continue;
         const value = needle(await onMachine(address, ["cat", file]));
         if (value !== "") keys.push({ name: `${node.id}:${file}`, value });
       }

@@ -153,7 +153,7 @@ describe("a node", () => {
         resources.map((arn) => arn.replace(/^.*>/, "")),
       ]);
     expect(objects).toEqual([
-      [["s3:GetObject"], [expect.stringMatching(/\/pgherd\/prod\/\*\.mjs$/)]],
+      [["s3:GetObject"], [expect.stringMatching(/\/pgherd\/prod\/\*\.cjs$/)]],
       [
         [
           "s3:AbortMultipartUpload",

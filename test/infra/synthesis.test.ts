@@ -59,7 +59,7 @@ describe("a synthesis", () => {
     const controlPlane = stage.stacks.at(-1);
     const template = await readFile(controlPlane?.template ?? "", "utf8");
     const named = new Set(
-      [...template.matchAll(/pgherd\/local\/[0-9a-f]{64}\.(?:zip|mjs)/g)].map(([key]) => key),
+      [...template.matchAll(/pgherd\/local\/[0-9a-f]{64}\.(?:zip|cjs)/g)].map(([key]) => key),
     );
     expect(named.size).toBeGreaterThanOrEqual(5);
     expect(new Set(controlPlane?.assets.map(({ key }) => key))).toEqual(named);
@@ -107,7 +107,7 @@ describe("a build", () => {
     expect([...packagesIn("functions/")].filter((name) => inLayer.has(name))).toEqual([]);
   });
 
-  test.each(["node/pgherd-node.mjs", "node/run"])("leaves nothing outside %s but Node.js itself", (file) => {
+  test.each(["node/pgherd-node.cjs", "node/run"])("leaves nothing outside %s but Node.js itself", (file) => {
     const imports = built.files[file]?.imports;
     expect(imports?.filter((source) => !isBuiltin(source))).toEqual([]);
   });

@@ -148,7 +148,7 @@ function deploy(ec2: Ec2Service, ssm: SsmService, scheduler: SchedulerService): 
     defaultDeletionProtection: false,
     defaultClientCidrs: ["198.18.0.0/22"],
     orphanGraceSeconds: 120,
-    nodeProgram: { bucket: "assets", key: "programs/node.mjs", sha256: "0".repeat(64) },
+    nodeProgram: { bucket: "assets", key: "programs/node.cjs", sha256: "0".repeat(64) },
     nodeDocument,
     backups: { bucket: "backups" },
     schedules: {

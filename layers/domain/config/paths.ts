@@ -31,7 +31,7 @@ export const nodePaths = {
   finished: "/var/lib/pgherd/finished",
   programs: "/var/lib/pgherd/programs",
   /** The program that the node's own units run: a link to the one that configured the node last. */
-  ownProgram: "/var/lib/pgherd/pgherd-node.mjs",
+  ownProgram: "/var/lib/pgherd/pgherd-node.cjs",
   /** Patroni's start wrapper asks here before a planned step down. */
   stepDownSocket: "/run/pgherd/step-down.sock",
   /** Until when the guard knows PostgreSQL safe. */

@@ -48,7 +48,7 @@ export const settings: EnvironmentSettings = {
   defaultDeletionProtection: false,
   defaultClientCidrs: ["198.18.0.0/22"],
   orphanGraceSeconds: 120,
-  nodeProgram: { bucket: "assets", key: "node.mjs", sha256: "0".repeat(64) },
+  nodeProgram: { bucket: "assets", key: "node.cjs", sha256: "0".repeat(64) },
   nodeDocument: "pgherd-local-node",
   backups: { bucket: "backups" },
   schedules: { group: "pgherd-local-clusters", targetArn: "target", roleArn: "role" },

@@ -28,7 +28,7 @@ export const settings: EnvironmentSettings = {
   defaultDeletionProtection: false,
   defaultClientCidrs: [],
   orphanGraceSeconds: 120,
-  nodeProgram: { bucket: "assets", key: "node.mjs", sha256: "0".repeat(64) },
+  nodeProgram: { bucket: "assets", key: "node.cjs", sha256: "0".repeat(64) },
   nodeDocument: "document",
   backups: { bucket: "backups" },
   schedules: { group: "group", targetArn: "target", roleArn: "role" },
