@@ -142,6 +142,7 @@ function bundleNodeProgram(root: string, directory: string): Promise<Part> {
     outExtension: { ".js": ".cjs" },
     // What V8 has compiled of a script can be kept; of an ES module it cannot.
     format: "cjs",
+    supported: { "dynamic-import": false },
     // Nodes keep it; who reads its stack traces there has no source map.
     minify: false,
     // Names stay without it where nothing is minified, and it takes a sixth of what a short command does.

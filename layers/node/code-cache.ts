@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire, wrap } from "node:module";
 import { dirname } from "node:path";
-import { constants, Script } from "node:vm";
+import { Script } from "node:vm";
 
 /**
  * Compiling the node program takes as long as most verbs do. V8's own cache of what it compiled spares that for every
@@ -45,8 +45,8 @@ async function writeCache(path: string, data: Buffer): Promise<void> {
 }
 
 /**
- * Runs a CommonJS program and returns what it exports. `keepCache` is called when it has done its work: then V8 has
- * compiled what commands need.
+ * Runs a CommonJS program without `import()`, which V8's cache knows nothing of, and returns what it exports.
+ * `keepCache` is called when it has done its work: then V8 has compiled what commands need.
  */
 export async function runCached(
   path: string,
@@ -56,7 +56,6 @@ export async function runCached(
   const cachedData = await readCache(cachePath);
   const script = new Script(wrap(source), {
     filename: path,
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     ...(cachedData === undefined ? {} : { cachedData }),
   });
   const module = { exports: {} };

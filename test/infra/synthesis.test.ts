@@ -112,6 +112,11 @@ describe("a build", () => {
     expect(imports?.filter((source) => !isBuiltin(source))).toEqual([]);
   });
 
+  test("leaves no import() in the node program, of which V8 keeps no compiled code", async () => {
+    const program = await readFile(path.join(built.directory, "node/pgherd-node.cjs"), "utf8");
+    expect(/\bimport\(\s*["']/.test(program)).toBe(false);
+  });
+
   test("leaves nothing outside functions but the layer and Node.js itself", () => {
     const functions = Object.entries(built.files).filter(([file]) => file.startsWith("functions/"));
     const imports = functions.flatMap(([, description]) => description.imports);

@@ -7,7 +7,7 @@ import { runCached } from "../../../layers/node/code-cache.ts";
 const source = `
 exports.ended = (async () => {
   const { basename } = require("node:path");
-  const { inspect } = await import("node:util");
+  const { inspect } = await Promise.resolve().then(() => require("node:util"));
   exports.words = basename(__filename) + inspect({ a: 1 });
 })();`;
 
