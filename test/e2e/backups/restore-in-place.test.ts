@@ -2,14 +2,14 @@ import type { Cluster, Operation, RestoreTarget, RestoreWindow, Topology } from 
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Database } from "../support/database.ts";
-import { onMachine } from "../support/machines.ts";
+import { onMachine, postmasterAt } from "../support/machines.ts";
 import { waitFor } from "../support/wait.ts";
 import { api, environment } from "../support/world.ts";
 
 /** PostgreSQL ends a segment each minute; then it is looked at, and the next look writes it down. */
 const windowSeconds = 180;
 /** A replica that starts replays what it has, and then streams. */
-const followSeconds = 60;
+const followSeconds = 90;
 /** Stopping, copying, replaying and cloning on a small machine that others use as well. */
 const exchangeMs = 480_000;
 /** PgBouncer lets a client wait for two minutes. */
@@ -49,7 +49,7 @@ afterAll(async () => {
 }, exchangeMs);
 
 async function writeRow(row: number): Promise<void> {
-  await write(`INSERT INTO written VALUES (${row})`);
+  await write(`INSERT INTO written VALUES (${row}) ON CONFLICT DO NOTHING`);
   const [time = "", lsn = ""] = (
     await write(
       "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), pg_current_wal_lsn()",
@@ -76,6 +76,12 @@ async function memberStates(): Promise<string[] | undefined> {
   const { shards } = await api.topology(cluster.id);
   return shards[0]?.members.map(({ state }) => state).toSorted();
 }
+
+const replicasStream = (): Promise<true> =>
+  waitFor("the replicas stream", followSeconds, async () => {
+    const streaming = (await memberStates())?.filter((state) => state === "streaming");
+    return streaming?.length === 2 ? true : undefined;
+  });
 
 /** On the leader, through the pooler, and on every replica. */
 async function expectRows(expected: string): Promise<void> {
@@ -167,6 +173,22 @@ describe("a cluster that is taken back", () => {
     await expectRows("1,2,3,4,5,6");
   });
 
+  test("gives a new cluster the moment right after a failover, to the row", {
+    timeout: exchangeMs,
+  }, async () => {
+    const { shards } = await api.topology(cluster.id);
+    const leader = cluster.nodes.find(({ id }) => id === shards[0]?.leader);
+    process.kill((await postmasterAt(leader?.address ?? "")).pid, "SIGKILL");
+    await waitFor("another leads and takes a row", followSeconds, () => writeRow(7).then(() => true));
+    await write("INSERT INTO written VALUES (8)");
+    const into = { newCluster: { name: "after-failover", members: 1 } };
+    const copied = await api.carryOut("POST", path("/restore"), { target: { lsn: at(7).lsn }, into });
+    await using copy = await Database.of(environment, api, copied.clusterId);
+    expect(await copy.sql("readWrite", "admin", rows)).toBe("1,2,3,4,5,6,7");
+    await api.remove(copied.clusterId);
+    await replicasStream();
+  });
+
   test("is taken back again by time, and the decision that it was right frees the room", {
     timeout: exchangeMs,
   }, async () => {
@@ -196,10 +218,7 @@ describe("a cluster that is taken back", () => {
       error: { code: "target-not-reached" },
     });
     // Clients are served as soon as there is a leader; the others follow by themselves.
-    await waitFor("the replicas stream", followSeconds, async () => {
-      const streaming = (await memberStates())?.filter((state) => state === "streaming");
-      return streaming?.length === 2 ? true : undefined;
-    });
+    await replicasStream();
     await expectRows("1,2,3,4,5");
     expect(await read()).toMatchObject({ kept: null, paused: null, activeOperationId: null });
     await write("INSERT INTO written VALUES (8)");

@@ -55,7 +55,7 @@ beforeAll(async () => {
 }, restoreTimeoutMs * 2);
 afterAll(async () => {
   await database[Symbol.asyncDispose]();
-  for (const id of [...restored, source.id]) await api.remove(id);
+  await Promise.all([...restored, source.id].map((id) => api.remove(id)));
 }, restoreTimeoutMs);
 
 /** What no user of the cluster may do, as `postgres` on the node's console. */
