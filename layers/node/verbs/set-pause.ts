@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { nodePorts } from "../../domain/cluster/node-ports.ts";
-import type { Peer } from "../../domain/node/protocol.ts";
 import type { VerbFunction } from "../context.ts";
 import { Deadline } from "../deadline.ts";
 import { NodeFailure } from "../failure.ts";
@@ -8,7 +7,7 @@ import { readOwnIntent } from "../own-intent.ts";
 import { readPasswords } from "../passwords.ts";
 import { PeerClient } from "../peer-client.ts";
 import { Monitor } from "../role-change/monitor.ts";
-import { withoutKeyFailure, writersWithoutKey } from "../writers.ts";
+import { awaitKey } from "../writers.ts";
 
 const loopback = "127.0.0.1";
 /** Patroni writes into etcd before it answers. */
@@ -16,9 +15,6 @@ const writeTimeoutMs = 5_000;
 const readTimeoutMs = 1_000;
 /** Patroni looks at its configuration once in a loop, each second in most profiles. */
 const pollMs = 200;
-/** A Patroni that was just started again finds its PostgreSQL and takes the key within a few loops. */
-const keySeconds = 20;
-const keyPollMs = 1_000;
 const succeeded = 200;
 
 const configSchema = z.object({ pause: z.boolean().optional() });
@@ -35,25 +31,6 @@ async function isPaused(client: PeerClient, address: string): Promise<boolean | 
   }
 }
 
-/** Two leaders would be the price of ending a pause too early. */
-async function awaitKey(
-  client: PeerClient,
-  password: string,
-  ownNodeId: string,
-  members: readonly Peer[],
-): Promise<void> {
-  await using monitor = await Monitor.open(password);
-  let writers: readonly Peer[] = [];
-  await new Deadline(keySeconds * 1000).until(
-    async () => {
-      writers = await writersWithoutKey({ patroni: client, postgres: monitor }, ownNodeId, members);
-      return writers.length === 0 ? true : null;
-    },
-    () => withoutKeyFailure(writers),
-    keyPollMs,
-  );
-}
-
 export const setPause: VerbFunction<"set-pause"> = async (input, context) => {
   const [intent, passwords] = await Promise.all([
     readOwnIntent(input),
@@ -66,7 +43,10 @@ export const setPause: VerbFunction<"set-pause"> = async (input, context) => {
   const before = await client.get(loopback, nodePorts.patroni, "/config", readTimeoutMs);
   const changed = (configSchema.parse(before.body).pause ?? false) !== input.paused;
   if (changed) {
-    if (!input.paused) await awaitKey(client, passwords.monitor, input.nodeId, members);
+    if (!input.paused) {
+      await using postgres = await Monitor.open(passwords.monitor);
+      await awaitKey({ patroni: client, postgres }, input.nodeId, members);
+    }
     const answer = await client.patch(
       loopback,
       nodePorts.patroni,
