@@ -19,8 +19,8 @@ import {
 } from "@pgherd/layers/runtime/http";
 import { findCluster } from "../clusters/find.ts";
 import type { ApiContext } from "../context.ts";
-import { accepted, auditEntry, countPerZone, startExecution } from "../mutation.ts";
-import { backupAcceptedAnswer, backupParams, type DryRun, dryRunAnswer } from "../schemas.ts";
+import { accepted, countPerZone, startEntry, startExecution, wouldDo } from "../mutation.ts";
+import { backupAcceptedAnswer, backupParams, dryRunAnswer } from "../schemas.ts";
 import { findBackup } from "./find.ts";
 
 const definition = {
@@ -95,13 +95,7 @@ function checkDrillable({ engine, id, state, type }: Backup): void {
 
 async function start(context: ApiContext, call: Call, plan: DrillPlan, backup: Backup): Promise<Answer> {
   const { cluster, operation, summary } = plan;
-  const audit = auditEntry(call, {
-    action: operation.kind,
-    clusterId: operation.clusterId,
-    operationId: operation.id,
-    at: operation.createdAt,
-    detail: summary,
-  });
+  const audit = startEntry(call, operation, summary);
   const answer = accepted(operation, { backup, warnings: [] });
   const started = { operation, audit, idempotency: call.remember(answer) };
   try {
@@ -140,13 +134,5 @@ async function dryRun(
   if ((await context.store.findClusterByName(cluster.name)) !== null) {
     throw await inProgress(context, source.id, cluster.name);
   }
-  const body: DryRun = {
-    dryRun: true,
-    kind: "drill-backup",
-    summary,
-    nodesPerZone: countPerZone(cluster.nodes),
-    interrupts: [],
-    warnings: [],
-  };
-  return { status: 200, body };
+  return wouldDo("drill-backup", summary, { nodesPerZone: countPerZone(cluster.nodes) });
 }
