@@ -1,4 +1,9 @@
-import type { ClusterNode, Operation, OperationKind } from "@pgherd/layers/domain";
+import {
+  type ClusterNode,
+  type Operation,
+  type OperationKind,
+  pendingOperation,
+} from "@pgherd/layers/domain";
 import type { AuditEntry } from "@pgherd/layers/ports";
 import { errorFields, newId } from "@pgherd/layers/runtime";
 import type { Answer, Call } from "@pgherd/layers/runtime/http";
@@ -9,18 +14,13 @@ import type { DryRun } from "./schemas.ts";
 const startTimeoutMs = 2_000;
 
 export function newOperation(kind: OperationKind, clusterId: string, startedBy: string): Operation {
-  return {
+  return pendingOperation({
     id: newId("operation"),
     clusterId,
     kind,
-    state: "pending",
-    progress: 0,
-    steps: [],
-    cancelRequested: false,
     startedBy,
     createdAt: new Date().toISOString(),
-    endedAt: null,
-  };
+  });
 }
 
 export function auditEntry(

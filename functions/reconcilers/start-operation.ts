@@ -4,6 +4,7 @@ import {
   type Operation,
   type OperationKind,
   Problem,
+  pendingOperation,
 } from "@pgherd/layers/domain";
 import type { Executions, Store } from "@pgherd/layers/ports";
 import { errorFields, type Log, newId } from "@pgherd/layers/runtime";
@@ -36,19 +37,14 @@ export async function startBySystem(
 ): Promise<boolean> {
   const { kind, detail, request } = what;
   const at = world.now().toISOString();
-  const operation: Operation = {
+  const operation = pendingOperation({
     id: newId("operation"),
     clusterId: cluster.id,
     kind,
-    state: "pending",
-    progress: 0,
-    steps: [],
     ...(request === undefined ? {} : { request }),
-    cancelRequested: false,
     startedBy: systemPrincipal,
     createdAt: at,
-    endedAt: null,
-  };
+  });
   const audit = {
     id: newId("audit"),
     clusterId: cluster.id,

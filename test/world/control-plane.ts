@@ -37,6 +37,7 @@ import {
   nothingProven,
   type Operation,
   type OperationKind,
+  pendingOperation,
   planDrill,
   type RestoreRequest,
 } from "../../layers/domain/index.ts";
@@ -453,20 +454,8 @@ export class ControlPlane {
   }
 }
 
-function newOperation(kind: OperationKind, clusterId: string, at: string): Operation {
-  return {
-    id: newId("operation"),
-    clusterId,
-    kind,
-    state: "pending",
-    progress: 0,
-    steps: [],
-    cancelRequested: false,
-    startedBy: "test",
-    createdAt: at,
-    endedAt: null,
-  };
-}
+const newOperation = (kind: OperationKind, clusterId: string, at: string): Operation =>
+  pendingOperation({ id: newId("operation"), clusterId, kind, startedBy: "test", createdAt: at });
 
 function auditOf(operation: Operation, at: string): AuditEntry {
   return {

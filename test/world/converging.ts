@@ -11,6 +11,7 @@ import {
   convergeRequestSchema,
   nodeTotal,
   type Operation,
+  pendingOperation,
 } from "../../layers/domain/index.ts";
 import type { NodeVerb } from "../../layers/domain/node/index.ts";
 import { CommandError } from "../../layers/ports/index.ts";
@@ -90,19 +91,14 @@ async function writeConverge(
   request: ConvergeRequest,
 ): Promise<Operation> {
   const at = new Date().toISOString();
-  const operation: Operation = {
+  const operation = pendingOperation({
     id: newId("operation"),
     clusterId: cluster.id,
     kind: "converge-cluster",
-    state: "pending",
-    progress: 0,
-    steps: [],
     request: JSON.parse(JSON.stringify(request)),
-    cancelRequested: false,
     startedBy: "test",
     createdAt: at,
-    endedAt: null,
-  };
+  });
   const audit = {
     id: newId("audit"),
     clusterId: cluster.id,

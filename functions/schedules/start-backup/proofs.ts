@@ -5,6 +5,7 @@ import {
   type Operation,
   Problem,
   type ProofKind,
+  pendingOperation,
   planDrill,
 } from "@pgherd/layers/domain";
 import { type Executions, IdempotencyConflict, type OperationStart, type Store } from "@pgherd/layers/ports";
@@ -86,19 +87,14 @@ async function writeVerification(
   { id: clusterId, name }: Cluster,
   wanted: WantedProof,
 ): Promise<Operation> {
-  const operation: Operation = {
+  const operation = pendingOperation({
     id: newId("operation"),
     clusterId,
     kind: "verify-backups",
-    state: "pending",
-    progress: 0,
-    steps: [],
     request: {},
-    cancelRequested: false,
     startedBy: principalOf(clusterId, wanted.kind),
     createdAt: now().toISOString(),
-    endedAt: null,
-  };
+  });
   const summary = `Read everything that is stored of cluster "${name}".`;
   await store.startBackupOperation(startOf(operation, wanted, summary), null);
   return operation;

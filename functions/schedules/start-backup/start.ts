@@ -5,6 +5,7 @@ import {
   newBackup,
   type Operation,
   Problem,
+  pendingOperation,
   scheduleName,
   type TimerKind,
   typeTaken,
@@ -83,21 +84,15 @@ function newScheduled(
   });
 }
 
-function operationOf({ clusterId, id, operationId, startedAt, startedBy }: Backup): Operation {
-  return {
+const operationOf = ({ clusterId, id, operationId, startedAt, startedBy }: Backup): Operation =>
+  pendingOperation({
     id: operationId,
     clusterId,
     kind: "backup-cluster",
-    state: "pending",
-    progress: 0,
-    steps: [],
     request: { backupId: id },
-    cancelRequested: false,
     startedBy,
     createdAt: startedAt,
-    endedAt: null,
-  };
-}
+  });
 
 function startOf(operation: Operation, { type }: Backup, wanted: BackupTry): OperationStart {
   const { clusterId, createdAt: at, id: operationId, kind: action, startedBy: principal } = operation;

@@ -4,6 +4,7 @@ import {
   newBackup,
   type Operation,
   Problem,
+  pendingOperation,
   typeTaken,
 } from "@pgherd/layers/domain";
 import type { AuditEntry, Executions } from "@pgherd/layers/ports";
@@ -104,19 +105,14 @@ async function write(scope: DeleteScope, { backupId, operationId }: Wanted): Pro
   const { clusterId, ports } = scope;
   const at = new Date().toISOString();
   const startedBy = (await ports.store.getOperation(scope.operationId))?.startedBy ?? "pgherd";
-  const operation: Operation = {
+  const operation = pendingOperation({
     id: operationId,
     clusterId,
     kind: "backup-cluster",
-    state: "pending",
-    progress: 0,
-    steps: [],
     request: { backupId },
-    cancelRequested: false,
     startedBy,
     createdAt: at,
-    endedAt: null,
-  };
+  });
   const shard = 0;
   const backup = newBackup({
     id: backupId,

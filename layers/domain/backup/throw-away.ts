@@ -2,7 +2,7 @@ import { type Cluster, nothingProven } from "../cluster/cluster.ts";
 import { layoutNodes } from "../cluster/layout.ts";
 import { firstLogins } from "../cluster/logins.ts";
 import type { ClusterSpec } from "../cluster/spec.ts";
-import type { Operation } from "../operation/operation.ts";
+import { type Operation, pendingOperation } from "../operation/operation.ts";
 import type { Backup } from "./backup.ts";
 import type { DrillRequest } from "./drill.ts";
 import { byInstant } from "./instant.ts";
@@ -113,19 +113,14 @@ export function planDrill(
     database: source.spec.database,
     tables: [...tables],
   };
-  const operation: Operation = {
+  const operation = pendingOperation({
     id: operationId,
     clusterId: source.id,
     kind: "drill-backup",
-    state: "pending",
-    progress: 0,
-    steps: [],
     request: { ...request },
-    cancelRequested: false,
     startedBy,
     createdAt: at,
-    endedAt: null,
-  };
+  });
   const cluster: Cluster = {
     id: clusterId,
     name: spec.name,

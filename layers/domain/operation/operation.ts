@@ -103,4 +103,28 @@ export const operationSchema = z.object({
 });
 export type Operation = z.infer<typeof operationSchema>;
 
+/** One that nobody has begun yet. */
+export function pendingOperation({
+  clusterId,
+  createdAt,
+  id,
+  kind,
+  startedBy,
+  ...asked
+}: Pick<Operation, "id" | "clusterId" | "kind" | "request" | "startedBy" | "createdAt">): Operation {
+  return {
+    id,
+    clusterId,
+    kind,
+    state: "pending",
+    progress: 0,
+    steps: [],
+    ...asked,
+    cancelRequested: false,
+    startedBy,
+    createdAt,
+    endedAt: null,
+  };
+}
+
 export const endedStates: readonly OperationState[] = ["succeeded", "failed", "cancelled"];

@@ -5,6 +5,7 @@ import {
   firstLogins,
   nothingProven,
   type Operation,
+  pendingOperation,
   prefixed,
 } from "@pgherd/layers/domain";
 import type { AuditEntry, IdempotencyRecord, OperationStart } from "@pgherd/layers/ports";
@@ -61,17 +62,10 @@ export function makeCluster(name: string, change: Partial<Cluster> = {}): Cluste
 }
 
 export function makeOperation(clusterId: string, change: Partial<Operation> = {}): Operation {
+  const id = newOperationId();
+  const kind = "create-cluster";
   return {
-    id: newOperationId(),
-    clusterId,
-    kind: "create-cluster",
-    state: "pending",
-    progress: 0,
-    steps: [],
-    cancelRequested: false,
-    startedBy: "olivia",
-    createdAt: now(),
-    endedAt: null,
+    ...pendingOperation({ id, clusterId, kind, startedBy: "olivia", createdAt: now() }),
     ...change,
   };
 }
