@@ -29,12 +29,11 @@ import {
   completeSpec,
   type DeletedCluster,
   executionName,
-  firstLogins,
   type LoadRequest,
   layoutNodes,
   newBackup,
+  newCluster,
   newRestorePoint,
-  nothingProven,
   type Operation,
   type OperationKind,
   pendingOperation,
@@ -176,27 +175,14 @@ export class ControlPlane {
       ...newOperation(kind, newId("cluster"), at),
       ...(request === undefined ? {} : { request }),
     };
-    const cluster: Cluster = {
+    const cluster = newCluster({
       id: operation.clusterId,
-      name: spec.name,
-      status: "creating",
-      statusReason: "",
       spec,
-      generation: 1,
+      statusReason: "",
       activeOperationId: operation.id,
-      backupOperationId: null,
-      schedules: null,
-      paused: null,
-      kept: null,
-      branches: [],
-      ...nothingProven,
-      logins: firstLogins,
-      retiring: null,
       createdAt: at,
-      updatedAt: at,
       nodes: layoutNodes(spec, zones, nodeIds),
-      drift: [],
-    };
+    });
     const start = { operation, audit: auditOf(operation, at), idempotency: null };
     await this.#ports.store.createCluster(cluster, start);
     return operation;
@@ -205,30 +191,18 @@ export class ControlPlane {
   /** What `POST …/undelete` writes. */
   async writeUndelete(deleted: DeletedCluster, request: RestoreRequest): Promise<Operation> {
     const at = new Date().toISOString();
-    const { generation, id, name, spec } = deleted;
+    const { generation, id, spec } = deleted;
     const operation: Operation = { ...newOperation("undelete-cluster", id, at), request: { ...request } };
     const nodeIds = Array.from({ length: spec.members }, () => newId("node"));
-    const cluster: Cluster = {
+    const cluster = newCluster({
       id,
-      name,
-      status: "creating",
-      statusReason: "",
       spec,
+      statusReason: "",
       generation: generation + 1,
       activeOperationId: operation.id,
-      backupOperationId: null,
-      paused: null,
-      logins: firstLogins,
-      retiring: null,
-      schedules: null,
-      kept: null,
-      branches: [],
-      ...nothingProven,
       createdAt: at,
-      updatedAt: at,
       nodes: layoutNodes(spec, zones, nodeIds),
-      drift: [],
-    };
+    });
     const start = { operation, audit: auditOf(operation, at), idempotency: null };
     await this.#ports.store.createCluster(cluster, start, { deletedClusterId: id });
     return operation;

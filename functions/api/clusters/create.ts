@@ -4,10 +4,9 @@ import {
   checkSpec,
   completeSpec,
   createClusterBodySchema,
-  firstLogins,
   layoutNodes,
+  newCluster,
   nodeTotal,
-  nothingProven,
   type Operation,
   Problem,
   storeFaultCodes,
@@ -96,28 +95,15 @@ export async function startMaking(
   },
 ): Promise<Answer> {
   const { from, generation = 1, spec, nodes, operation, summary, warnings } = plan;
-  const { clusterId, createdAt } = operation;
-  const cluster: Cluster = {
-    id: clusterId,
-    name: spec.name,
-    status: "creating",
-    statusReason: `Operation ${operation.id} makes the cluster.`,
+  const cluster = newCluster({
+    id: operation.clusterId,
     spec,
+    statusReason: `Operation ${operation.id} makes the cluster.`,
     generation,
     activeOperationId: operation.id,
-    backupOperationId: null,
-    schedules: null,
-    paused: null,
-    kept: null,
-    branches: [],
-    ...nothingProven,
-    logins: firstLogins,
-    retiring: null,
-    createdAt,
-    updatedAt: createdAt,
+    createdAt: operation.createdAt,
     nodes,
-    drift: [],
-  };
+  });
   const audit = startEntry(call, operation, summary);
   const answer = accepted(operation, { cluster, warnings });
   const tagged = { ...answer, headers: { ...answer.headers, etag: entityTag(cluster.generation) } };

@@ -1,6 +1,5 @@
-import { type Cluster, nothingProven } from "../cluster/cluster.ts";
+import { type Cluster, newCluster } from "../cluster/cluster.ts";
 import { layoutNodes } from "../cluster/layout.ts";
-import { firstLogins } from "../cluster/logins.ts";
 import type { ClusterSpec } from "../cluster/spec.ts";
 import { type Operation, pendingOperation } from "../operation/operation.ts";
 import type { Backup } from "./backup.ts";
@@ -121,28 +120,15 @@ export function planDrill(
     startedBy,
     createdAt: at,
   });
-  const cluster: Cluster = {
+  const cluster = newCluster({
     id: clusterId,
-    name: spec.name,
-    status: "creating",
-    statusReason: `Operation ${operationId} proves backup ${backup.id} of cluster "${source.name}" with it, and removes it then.`,
     spec,
-    generation: 1,
+    statusReason: `Operation ${operationId} proves backup ${backup.id} of cluster "${source.name}" with it, and removes it then.`,
     activeOperationId: operationId,
-    backupOperationId: null,
-    schedules: null,
-    paused: null,
-    kept: null,
-    branches: [],
-    ...nothingProven,
     drillOf: { clusterId: source.id, backupId: backup.id, operationId },
-    logins: firstLogins,
-    retiring: null,
     createdAt: at,
-    updatedAt: at,
     nodes,
-    drift: [],
-  };
+  });
   const what = request.source.target === "latest" ? "and the WAL after it" : "as it is";
   const summary = `Prove ${backup.type} backup ${backup.id} of cluster "${source.name}" ${what}: restore it into a cluster of its own, check the data, and remove that cluster.`;
   return { operation, cluster, summary };

@@ -5,7 +5,7 @@ import { keptSchema } from "../backup/in-place.ts";
 import { appliedSchedulesSchema } from "../backup/schedule.ts";
 import { verificationSchema } from "../backup/verification.ts";
 import { clusterIdSchema, nodeIdSchema, operationIdSchema } from "../ids.ts";
-import { currentLoginsSchema, retiringLoginsSchema } from "./logins.ts";
+import { currentLoginsSchema, firstLogins, retiringLoginsSchema } from "./logins.ts";
 import { pauseSchema } from "./pause.ts";
 import { clusterSpecSchema } from "./spec.ts";
 
@@ -96,6 +96,47 @@ export const nothingProven: ClusterProof = {
   measuredRecovery: null,
   lastVerification: null,
 };
+
+type NewCluster = Pick<
+  Cluster,
+  "id" | "spec" | "statusReason" | "activeOperationId" | "createdAt" | "nodes"
+> &
+  Partial<Pick<Cluster, "generation" | "drillOf">>;
+
+/** One that its first operation is about to make. */
+export function newCluster({
+  activeOperationId,
+  createdAt,
+  generation = 1,
+  id,
+  nodes,
+  spec,
+  statusReason,
+  ...of
+}: NewCluster): Cluster {
+  return {
+    id,
+    name: spec.name,
+    status: "creating",
+    statusReason,
+    spec,
+    generation,
+    activeOperationId,
+    backupOperationId: null,
+    schedules: null,
+    paused: null,
+    kept: null,
+    branches: [],
+    ...nothingProven,
+    ...of,
+    logins: firstLogins,
+    retiring: null,
+    createdAt,
+    updatedAt: createdAt,
+    nodes,
+    drift: [],
+  };
+}
 
 /** In ascending order. */
 export function shardsOf(nodes: readonly Pick<ClusterNode, "services" | "shard">[]): number[] {

@@ -2,8 +2,7 @@ import {
   type Cluster,
   type ClusterNode,
   completeSpec,
-  firstLogins,
-  nothingProven,
+  newCluster,
   type Operation,
   pendingOperation,
   prefixed,
@@ -37,28 +36,15 @@ export function makeNode(zone = "local-1a", change: Partial<ClusterNode> = {}): 
 
 export function makeCluster(name: string, change: Partial<Cluster> = {}): Cluster {
   const spec = completeSpec({ name }, { instanceType: "t4g.micro", deletionProtection: false });
-  return {
+  const cluster = newCluster({
     id: newClusterId(),
-    name,
-    status: "creating",
-    statusReason: "The cluster is being created.",
     spec,
-    generation: 1,
+    statusReason: "The cluster is being created.",
     activeOperationId: null,
-    backupOperationId: null,
-    schedules: null,
-    paused: null,
-    kept: null,
-    branches: [],
-    ...nothingProven,
-    logins: firstLogins,
-    retiring: null,
     createdAt: now(),
-    updatedAt: now(),
     nodes: zones.map((zone) => makeNode(zone)),
-    drift: [],
-    ...change,
-  };
+  });
+  return { ...cluster, ...change };
 }
 
 export function makeOperation(clusterId: string, change: Partial<Operation> = {}): Operation {
