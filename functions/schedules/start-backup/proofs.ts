@@ -10,7 +10,7 @@ import {
 } from "@pgherd/layers/domain";
 import { type Executions, IdempotencyConflict, type OperationStart, type Store } from "@pgherd/layers/ports";
 import { errorFields, type Log, newId } from "@pgherd/layers/runtime";
-import { execute, principalOf, rememberedAs } from "./start.ts";
+import { execute, principalOf, startOf } from "./start.ts";
 
 export interface ProofStartWorld {
   readonly store: Pick<Store, "getCluster" | "allBackups" | "startBackupOperation" | "createCluster">;
@@ -78,7 +78,7 @@ async function writeDrill(
   const asked = { tables, zones, startedBy: principalOf(source.id, wanted.kind), at: now().toISOString() };
   const ids = { operationId: newId("operation"), clusterId: newId("cluster"), nodeId: newId("node") };
   const { cluster, operation, summary } = planDrill({ backup, backups, source }, asked, ids);
-  await store.createCluster(cluster, startOf(operation, wanted, summary));
+  await store.createCluster(cluster, proofStartOf(operation, wanted, summary));
   return operation;
 }
 
@@ -96,26 +96,9 @@ async function writeVerification(
     createdAt: now().toISOString(),
   });
   const summary = `Read everything that is stored of cluster "${name}".`;
-  await store.startBackupOperation(startOf(operation, wanted, summary), null);
+  await store.startBackupOperation(proofStartOf(operation, wanted, summary), null);
   return operation;
 }
 
-function startOf(operation: Operation, wanted: WantedProof, summary: string): OperationStart {
-  const { clusterId, createdAt: at, id: operationId, kind: action, startedBy: principal } = operation;
-  return {
-    operation,
-    idempotency: rememberedAs(operation, { ...wanted, attempt: 0 }),
-    audit: {
-      id: newId("audit"),
-      clusterId,
-      at,
-      action,
-      principal,
-      role: "system",
-      sourceAddress: "",
-      requestId: "",
-      operationId,
-      detail: `${summary} The schedule says so for ${wanted.at}.`,
-    },
-  };
-}
+const proofStartOf = (operation: Operation, wanted: WantedProof, summary: string): OperationStart =>
+  startOf(operation, { ...wanted, attempt: 0 }, `${summary} The schedule says so for ${wanted.at}.`);

@@ -52,7 +52,7 @@ export async function startScheduledBackup(
   const backup = newScheduled(world, clusterId, wanted, await store.allBackups(clusterId));
   const operation = operationOf(backup);
   try {
-    await store.startBackupOperation(startOf(operation, backup, wanted), backup);
+    await store.startBackupOperation(startOf(operation, wanted, detailOf(backup, wanted)), backup);
   } catch (error) {
     if (!(error instanceof Problem || error instanceof IdempotencyConflict)) throw error;
     log("info", "a scheduled backup does not begin now", { ...fields, ...errorFields(error) });
@@ -94,10 +94,18 @@ const operationOf = ({ clusterId, id, operationId, startedAt, startedBy }: Backu
     createdAt: startedAt,
   });
 
-function startOf(operation: Operation, { type }: Backup, wanted: BackupTry): OperationStart {
-  const { clusterId, createdAt: at, id: operationId, kind: action, startedBy: principal } = operation;
-  const { attempt, at: scheduledAt, kind } = wanted;
+function detailOf({ type }: Backup, { at, attempt, kind }: BackupTry): string {
   const again = attempt === 0 ? "" : `, try ${attempt + 1}`;
+  return `Take a ${type} backup, as the schedule of ${kind} ones says for ${at}${again}.`;
+}
+
+/** What is written of an operation that a schedule starts, beside what it is about. */
+export function startOf(
+  operation: Operation,
+  wanted: Pick<BackupTry, "at" | "attempt">,
+  detail: string,
+): OperationStart {
+  const { clusterId, createdAt: at, id: operationId, kind: action, startedBy: principal } = operation;
   return {
     operation,
     idempotency: rememberedAs(operation, wanted),
@@ -111,7 +119,7 @@ function startOf(operation: Operation, { type }: Backup, wanted: BackupTry): Ope
       sourceAddress: "",
       requestId: "",
       operationId,
-      detail: `Take a ${type} backup, as the schedule of ${kind} ones says for ${scheduledAt}${again}.`,
+      detail,
     },
   };
 }
@@ -119,7 +127,7 @@ function startOf(operation: Operation, { type }: Backup, wanted: BackupTry): Ope
 /** The same, however the time is written. */
 export const timeKey = (at: string): string => new Date(at).toISOString();
 
-export function rememberedAs(
+function rememberedAs(
   { createdAt, id, startedBy }: Operation,
   wanted: Pick<BackupTry, "at" | "attempt">,
 ): IdempotencyRecord {
