@@ -2,6 +2,7 @@ import type { BackupProgress } from "@pgherd/layers/domain";
 import { newId } from "@pgherd/layers/runtime";
 import type { BackupDeadlines } from "./backup-cluster/deadlines.ts";
 import type { ClusterScope } from "./create-cluster/records.ts";
+import { isCancelled } from "./still-at-work.ts";
 
 /** Work that a node does by itself once it is told, and that a workflow looks at until it has come to an end. */
 export interface Standing {
@@ -54,8 +55,7 @@ export async function watch<S extends Standing>(
   const deadline = Date.now() + sliceMs;
   let heardAt = Date.now();
   for (;;) {
-    const operation = await ports.store.getOperation(operationId);
-    if (operation?.cancelRequested === true) return "It is cancelled.";
+    if (await isCancelled(scope)) return "It is cancelled.";
     const standing = await look();
     if (standing !== null) heardAt = Date.now();
     const said = await conclude(standing, Date.now() - heardAt > silenceMs);

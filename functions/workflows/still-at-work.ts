@@ -1,5 +1,13 @@
 import type { ClusterScope } from "./create-cluster/records.ts";
 
+/** Read anew each time: somebody may cancel while a step waits. */
+export async function isCancelled({
+  operationId,
+  ports,
+}: Pick<ClusterScope, "operationId" | "ports">): Promise<boolean> {
+  return (await ports.store.getOperation(operationId))?.cancelRequested === true;
+}
+
 /** By its name it passes: the step is tried again. */
 class StillAtWork extends Error {
   override readonly name = "TimeoutError";

@@ -12,7 +12,7 @@ import { errorFields, log, newId } from "@pgherd/layers/runtime";
 import type { Scope } from "@pgherd/layers/runtime/workflow";
 import { readCluster } from "../create-cluster/records.ts";
 import type { ClusterPorts } from "../ports.ts";
-import { hear, stillAtWork } from "../still-at-work.ts";
+import { hear, isCancelled, stillAtWork } from "../still-at-work.ts";
 import type { DeleteDeadlines } from "./deadlines.ts";
 
 export interface DeletePorts extends ClusterPorts {
@@ -131,10 +131,6 @@ async function write(scope: DeleteScope, { backupId, operationId }: Wanted): Pro
     detail: "Take the final backup.",
   });
   await ports.store.startBackupOperation({ operation, audit, idempotency: null }, backup);
-}
-
-async function isCancelled({ operationId, ports }: DeleteScope): Promise<boolean> {
-  return (await ports.store.getOperation(operationId))?.cancelRequested === true;
 }
 
 /** The backup ends by itself then, within seconds. */

@@ -3,7 +3,7 @@ import type { DrillStanding } from "@pgherd/layers/domain/node";
 import { newId } from "@pgherd/layers/runtime";
 import { type ClusterScope, readNode } from "../create-cluster/records.ts";
 import { isSilence, runOn } from "../shards.ts";
-import { stillAtWork } from "../still-at-work.ts";
+import { isCancelled, stillAtWork } from "../still-at-work.ts";
 import type { CheckDeadlines } from "./deadlines.ts";
 import { readCourse, writeCourse } from "./records.ts";
 import { drillOf, inThrowAway } from "./throw-away.ts";
@@ -38,8 +38,7 @@ async function checked(
 ): Promise<DrillChecks | null> {
   const deadline = Date.now() + sliceMs;
   for (;;) {
-    const operation = await scope.ports.store.getOperation(scope.operationId);
-    if (operation?.cancelRequested === true) return null;
+    if (await isCancelled(scope)) return null;
     const { checks, message, state } = await look(scope, shortSeconds);
     if (checks !== null) return checks;
     if (state === "failed")

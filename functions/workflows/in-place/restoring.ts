@@ -1,7 +1,7 @@
 import type { NodeCommands, RestoredFrom } from "@pgherd/layers/domain/node";
 import type { ClusterScope } from "../create-cluster/records.ts";
 import { runOn } from "../shards.ts";
-import { hear, stillAtWork } from "../still-at-work.ts";
+import { hear, isCancelled, stillAtWork } from "../still-at-work.ts";
 import { restoredNode, writeCourse } from "./course.ts";
 import type { InPlaceDeadlines } from "./deadlines.ts";
 
@@ -58,8 +58,4 @@ export async function awaitRestored(
     if (Date.now() > end) throw await stillAtWork(scope, step, words[state]);
     await new Promise((resolve) => setTimeout(resolve, deadlines.lookMs));
   }
-}
-
-async function isCancelled({ operationId, ports }: ClusterScope): Promise<boolean> {
-  return (await ports.store.getOperation(operationId))?.cancelRequested === true;
 }

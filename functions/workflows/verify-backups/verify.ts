@@ -4,7 +4,7 @@ import { CommandError } from "@pgherd/layers/ports";
 import { type ClusterScope, readCluster, readNode } from "../create-cluster/records.ts";
 import { once } from "../node-work.ts";
 import { isSilence, NoLeaderError, observeShard, patiently, runOn } from "../shards.ts";
-import { stillAtWork } from "../still-at-work.ts";
+import { isCancelled, stillAtWork } from "../still-at-work.ts";
 import { readCourse, VerificationError, writeCourse } from "./records.ts";
 
 /** How long what is stored is waited for in one step, and how often somebody looks. */
@@ -40,9 +40,7 @@ export async function verify(scope: ClusterScope, deadlines: VerifyDeadlines): P
   const deadline = Date.now() + sliceMs;
   let heardAt = Date.now();
   for (;;) {
-    if ((await scope.ports.store.getOperation(scope.operationId))?.cancelRequested === true) {
-      return stop(scope, deadlines);
-    }
+    if (await isCancelled(scope)) return stop(scope, deadlines);
     const course = await readCourse(scope);
     if (course.found !== null) return "Everything that is stored was read.";
     const { nodeId } = course;
