@@ -1,4 +1,4 @@
-import { type Cluster, type ClusterNode, Problem } from "@pgherd/layers/domain";
+import { type Cluster, type ClusterNode, type Operation, Problem } from "@pgherd/layers/domain";
 import type { Act, NodeAct, Scope } from "@pgherd/layers/runtime/workflow";
 import type { ClusterPorts } from "../ports.ts";
 
@@ -19,6 +19,10 @@ export async function readNode(
   const cluster = await readCluster(scope);
   const node = cluster.nodes.find((one) => one.id === nodeId);
   return { cluster, node: known(node ?? null, "record", nodeId) };
+}
+
+export async function readOperation({ operationId, ports }: ClusterScope): Promise<Operation> {
+  return known(await ports.store.getOperation(operationId), "operation", operationId);
 }
 
 export function known<T>(value: T | null, what: string, of: string): T {

@@ -1,7 +1,7 @@
 import { type DrillChecks, objectionIn } from "@pgherd/layers/domain";
 import type { DrillStanding } from "@pgherd/layers/domain/node";
-import { newId } from "@pgherd/layers/runtime";
 import { type ClusterScope, readNode } from "../create-cluster/records.ts";
+import { once } from "../node-work.ts";
 import { isSilence, runOn } from "../shards.ts";
 import { isCancelled, stillAtWork } from "../still-at-work.ts";
 import type { CheckDeadlines } from "./deadlines.ts";
@@ -57,7 +57,7 @@ async function look(scope: ClusterScope, seconds: number): Promise<DrillStanding
   const { operationId } = scope;
   try {
     const input = { clusterId, nodeId, operationId, database, tables };
-    return await runOn(own, node, "check-restored", `check-${newId("request")}`, seconds, input);
+    return await runOn(own, node, "check-restored", once("check"), seconds, input);
   } catch (error) {
     if (!isSilence(error)) throw error;
     throw await stillAtWork(scope, checksStep, "The node does not answer.");

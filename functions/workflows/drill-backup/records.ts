@@ -1,38 +1,21 @@
-import {
-  type ClusterDrill,
-  type DrillCourse,
-  drillCourseSchema,
-  type Operation,
-  objectionIn,
-} from "@pgherd/layers/domain";
+import { type ClusterDrill, type DrillCourse, drillCourseSchema, objectionIn } from "@pgherd/layers/domain";
 import { publishMetrics } from "@pgherd/layers/runtime";
 import type { Ending } from "@pgherd/layers/runtime/workflow";
-import { type ClusterScope, known } from "../create-cluster/records.ts";
+import { coursesOf } from "../course.ts";
+import { type ClusterScope, readOperation } from "../create-cluster/records.ts";
 import { drillOf } from "./throw-away.ts";
 
 /** The rest is of the same kind, and the operation's steps have more. */
 const messageCharactersMax = 600;
 
-async function readOperation({ operationId, ports }: ClusterScope): Promise<Operation> {
-  return known(await ports.store.getOperation(operationId), "operation", operationId);
-}
+export const { read: readCourse, write: writeCourse } = coursesOf(drillCourseSchema);
 
-const courseOf = ({ result }: Operation): DrillCourse => drillCourseSchema.parse(result ?? {});
-
-export const readCourse = async (scope: ClusterScope): Promise<DrillCourse> =>
-  courseOf(await readOperation(scope));
-
-/** Recorded at once: whoever takes over goes on from here. */
-export async function writeCourse(scope: ClusterScope, change: Partial<DrillCourse>): Promise<void> {
-  const course = await readCourse(scope);
-  await scope.ports.store.putOperationResult(scope.operationId, { ...course, ...change });
-}
+const readBoth = (scope: ClusterScope) => Promise.all([readOperation(scope), readCourse(scope)]);
 
 /** From the call on, as whoever waits for a restore would count. The first time that somebody looks is the one. */
 export async function measure(scope: ClusterScope): Promise<string> {
-  const operation = await readOperation(scope);
-  const before = courseOf(operation).restoreSeconds;
-  const seconds = before ?? (Date.now() - Date.parse(operation.createdAt)) / 1000;
+  const [{ createdAt }, { restoreSeconds: before }] = await readBoth(scope);
+  const seconds = before ?? (Date.now() - Date.parse(createdAt)) / 1000;
   const restoreSeconds = Math.round(seconds * 10) / 10;
   await writeCourse(scope, { restoreSeconds });
   return `The data was there after ${restoreSeconds} s.`;
@@ -59,11 +42,10 @@ export async function recordFailure(scope: ClusterScope, ending: Ending): Promis
 }
 
 async function drillAs(scope: ClusterScope, message: string | null): Promise<ClusterDrill & DrillCourse> {
-  const operation = await readOperation(scope);
-  const course = courseOf(operation);
+  const [{ createdAt: at }, course] = await readBoth(scope);
   const objection = course.checks === null ? null : objectionIn(course.checks);
   return {
-    at: operation.createdAt,
+    at,
     ok: message === null,
     operationId: scope.operationId,
     backupId: drillOf(scope).backupId,

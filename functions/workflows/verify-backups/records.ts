@@ -1,26 +1,10 @@
-import {
-  type Operation,
-  type Verification,
-  type VerificationCourse,
-  verificationCourseSchema,
-} from "@pgherd/layers/domain";
+import { type Verification, verificationCourseSchema } from "@pgherd/layers/domain";
 import { publishMetrics } from "@pgherd/layers/runtime";
 import type { Ending } from "@pgherd/layers/runtime/workflow";
-import { type ClusterScope, known } from "../create-cluster/records.ts";
+import { coursesOf } from "../course.ts";
+import { type ClusterScope, readOperation } from "../create-cluster/records.ts";
 
-async function readOperation({ operationId, ports }: ClusterScope): Promise<Operation> {
-  return known(await ports.store.getOperation(operationId), "operation", operationId);
-}
-
-export async function readCourse(scope: ClusterScope): Promise<VerificationCourse> {
-  return verificationCourseSchema.parse((await readOperation(scope)).result ?? {});
-}
-
-/** Recorded at once: whoever takes over goes on from here. */
-export async function writeCourse(scope: ClusterScope, change: Partial<VerificationCourse>): Promise<void> {
-  const course = await readCourse(scope);
-  await scope.ports.store.putOperationResult(scope.operationId, { ...course, ...change });
-}
+export const { read: readCourse, write: writeCourse } = coursesOf(verificationCourseSchema);
 
 export class VerificationError extends Error {
   readonly code = "verification-failed";

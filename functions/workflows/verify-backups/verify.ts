@@ -2,7 +2,7 @@ import { type VerificationCourse, whoTakes } from "@pgherd/layers/domain";
 import type { VerificationStanding } from "@pgherd/layers/domain/node";
 import { CommandError } from "@pgherd/layers/ports";
 import { type ClusterScope, readCluster, readNode } from "../create-cluster/records.ts";
-import { once } from "../node-work.ts";
+import { once, withoutAWord } from "../node-work.ts";
 import { isSilence, NoLeaderError, observeShard, patiently, runOn } from "../shards.ts";
 import { isCancelled, stillAtWork } from "../still-at-work.ts";
 import { readCourse, VerificationError, writeCourse } from "./records.ts";
@@ -110,8 +110,7 @@ async function conclude(
     return;
   }
   if (standing === null && lost === null) return;
-  const gone = "it is gone without a word, as after a restart of the machine";
-  await writeCourse(scope, { nodeId: null, message: lost ?? standing?.message ?? gone });
+  await writeCourse(scope, { nodeId: null, message: lost ?? standing?.message ?? withoutAWord });
 }
 
 /** A node that is away reads nothing, or something that nobody asks for. */
