@@ -44,7 +44,3 @@ export async function asProblem<T>(path: string | null, work: () => Promise<T>):
     throw error instanceof StoreError ? storeProblem(error, path) : error;
   }
 }
-
-/** As operations have it that read from there. */
-export const storeOf = ({ spec }: { readonly spec: ClusterSpec }): { store?: BackupStore } =>
-  spec.backup.store === null ? {} : { store: spec.backup.store };

@@ -8,6 +8,7 @@ import {
   type LoadRequest,
   Problem,
   type ProblemCode,
+  storeOf,
 } from "@pgherd/layers/domain";
 import { CommandError } from "@pgherd/layers/ports";
 import { newId } from "@pgherd/layers/runtime";
@@ -17,7 +18,7 @@ import { findCluster } from "../clusters/find.ts";
 import type { ApiContext } from "../context.ts";
 import { accepted, countPerZone, newOperation, startEntry, startExecution, wouldDo } from "../mutation.ts";
 import { checkStatus } from "../start-operation.ts";
-import { checkStore, storeOf, storePath } from "../stores.ts";
+import { checkStore, storePath } from "../stores.ts";
 import { newClusterOf, newClusterPath, type newClusterSchema } from "./new-cluster.ts";
 import { fromOf, type Source } from "./source.ts";
 import { checkNoBackupRuns } from "./start.ts";

@@ -7,6 +7,7 @@ import {
   restoreTargetSchema,
   specFields,
   storeFaultCodes,
+  storeOf,
   targetText,
 } from "@pgherd/layers/domain";
 import { newId } from "@pgherd/layers/runtime";
@@ -26,7 +27,7 @@ import type { ApiContext } from "../context.ts";
 import { countPerZone, newOperation, wouldDo } from "../mutation.ts";
 import { clusterParams } from "../schemas.ts";
 import { operationProblems, operationResponses } from "../start-operation.ts";
-import { checkStore, storeOf, storePath } from "../stores.ts";
+import { checkStore, storePath } from "../stores.ts";
 import { newClusterOf, newClusterPath, newClusterSchema } from "./new-cluster.ts";
 import { checkInPlace, restoreInPlace } from "./restore-in-place.ts";
 import { restoreLogical } from "./restore-logical.ts";

@@ -1,4 +1,11 @@
-import { layoutNodes, nodeTotal, Problem, type RestoreRequest, storeFaultCodes } from "@pgherd/layers/domain";
+import {
+  layoutNodes,
+  nodeTotal,
+  Problem,
+  type RestoreRequest,
+  storeFaultCodes,
+  storeOf,
+} from "@pgherd/layers/domain";
 import { newId } from "@pgherd/layers/runtime";
 import { checkIfMatch, defineRoute, dryRunQuery, noBody, type Route, z } from "@pgherd/layers/runtime/http";
 import { findSource, fromOf, type Source } from "../backups/source.ts";
@@ -7,7 +14,7 @@ import type { ApiContext } from "../context.ts";
 import { countPerZone, newOperation, wouldDo } from "../mutation.ts";
 import { clusterParams } from "../schemas.ts";
 import { operationResponses } from "../start-operation.ts";
-import { checkStore, storeOf } from "../stores.ts";
+import { checkStore } from "../stores.ts";
 import { checkName, startMaking } from "./create.ts";
 
 const definition = {

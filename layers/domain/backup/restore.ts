@@ -32,6 +32,10 @@ export const restoreRequestSchema = z.strictObject({
 });
 export type RestoreRequest = z.infer<typeof restoreRequestSchema>;
 
+/** Where a cluster's backups are, as requests have it. */
+export const storeOf = ({ spec }: { readonly spec: ClusterSpec }): Pick<RestoreRequest, "store"> =>
+  spec.backup.store === null ? {} : { store: spec.backup.store };
+
 /** PostgreSQL's settings that say where a recovery ends. It fails where it does not get there. */
 export function recoverySettings({
   exclusive,

@@ -5,7 +5,7 @@ import { type Operation, pendingOperation } from "../operation/operation.ts";
 import type { Backup } from "./backup.ts";
 import type { DrillRequest } from "./drill.ts";
 import { byInstant } from "./instant.ts";
-import type { RestoreRequest } from "./restore.ts";
+import { type RestoreRequest, storeOf } from "./restore.ts";
 
 const idCharacters = 16;
 
@@ -60,15 +60,13 @@ export function backupToProve<B extends Pick<Backup, "id" | "engine" | "state">>
 export function drillSource(
   backup: Backup,
   backups: readonly Backup[],
-  { branches, spec }: Pick<Cluster, "branches" | "spec">,
+  source: Pick<Cluster, "branches" | "spec">,
 ): RestoreRequest {
   const { clusterId, endedAt, id: backupId, label, shard } = backup;
   if (label === null) throw new Error(`backup ${backupId} has no label, so there is nothing to restore`);
-  const isLeft = branches.some(({ at }) => endedAt !== null && byInstant(at, endedAt) > 0);
+  const isLeft = source.branches.some(({ at }) => endedAt !== null && byInstant(at, endedAt) > 0);
   const isNewest = backupToProve(backups)?.id === backupId;
-  const { store } = spec.backup;
-  const where = store === null ? {} : { store };
-  const common = { clusterId, shard, backupId, label, exclusive: false, ...where };
+  const common = { clusterId, shard, backupId, label, exclusive: false, ...storeOf(source) };
   return isNewest && !isLeft
     ? { ...common, target: "latest", archiveFirst: "may" }
     : { ...common, target: "immediate" };
