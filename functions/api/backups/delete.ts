@@ -1,4 +1,4 @@
-import { type Backup, Problem, reasonToKeep, restoredFrom } from "@pgherd/layers/domain";
+import { type Backup, Problem, readersOf, reasonToKeep } from "@pgherd/layers/domain";
 import { defineRoute, dryRunQuery, noBody, type Route, z } from "@pgherd/layers/runtime/http";
 import { findCluster } from "../clusters/find.ts";
 import type { ApiContext } from "../context.ts";
@@ -47,10 +47,8 @@ export function deleteBackup(context: ApiContext): Route {
 
 /** A restore, a drill or a load that has begun ends with what it began with. */
 async function refuseWhileRead({ store }: ApiContext, { clusterId, id }: Backup): Promise<void> {
-  const reader = (await store.listOpenOperations(null)).find(({ request }) => {
-    const source = restoredFrom(request);
-    return source?.clusterId === clusterId && source.backupId === id;
-  });
+  const readers = readersOf(await store.listOpenOperations(null), clusterId);
+  const reader = readers.find(({ backupId }) => backupId === id)?.operation;
   if (reader === undefined) return;
   throw new Problem(
     "backup-needed",

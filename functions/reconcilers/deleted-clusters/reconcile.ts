@@ -1,10 +1,4 @@
-import {
-  backupPath,
-  type Cluster,
-  type DeletedCluster,
-  isTimeOver,
-  restoredFrom,
-} from "@pgherd/layers/domain";
+import { backupPath, type Cluster, type DeletedCluster, isTimeOver, readersOf } from "@pgherd/layers/domain";
 import type { AuditEntry, Repositories, Secrets, Store } from "@pgherd/layers/ports";
 import { errorFields, type Log, newId } from "@pgherd/layers/runtime";
 import { systemPrincipal } from "../start-operation.ts";
@@ -80,8 +74,7 @@ async function reconcile(
 
 async function isInUse({ store }: DeletedClustersWorld, clusterId: string): Promise<boolean> {
   if ((await store.getCluster(clusterId)) !== null) return true;
-  const open = await store.listOpenOperations(null);
-  return open.some(({ request }) => restoredFrom(request)?.clusterId === clusterId);
+  return readersOf(await store.listOpenOperations(null), clusterId).length > 0;
 }
 
 /** Objects first, then what opens them, then the record of them: whatever ends this early is begun again. */

@@ -1,10 +1,4 @@
-import {
-  type Backup,
-  type BackupAct,
-  beyondRetention,
-  forgettable,
-  restoredFrom,
-} from "@pgherd/layers/domain";
+import { type Backup, type BackupAct, beyondRetention, forgettable, readersOf } from "@pgherd/layers/domain";
 import { type ClusterScope, readCluster } from "../create-cluster/records.ts";
 import { once } from "../node-work.ts";
 import { isOfNodes, requireLeader, runOn } from "../shards.ts";
@@ -32,10 +26,7 @@ async function expiredOf(scope: ClusterScope, shard: number): Promise<Backup[]> 
     ports.store.allBackups(clusterId),
     ports.store.listOpenOperations(null),
   ]);
-  const inUse = open.flatMap(({ request }) => {
-    const source = restoredFrom(request);
-    return source?.clusterId === clusterId ? [source.backupId] : [];
-  });
+  const inUse = readersOf(open, clusterId).map(({ backupId }) => backupId);
   const ofShard = backups.filter((one) => one.shard === shard);
   return beyondRetention(ofShard, spec.backup.retention, new Set(inUse));
 }
