@@ -1,4 +1,3 @@
-import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import {
   DeleteCommand,
   GetCommand,
@@ -12,6 +11,7 @@ import { type BackupDrill, backupDrillSchema } from "../../domain/backup/drill.t
 import type { Operation } from "../../domain/operation/operation.ts";
 import type { OperationStart, Page } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
+import { succeeds } from "./conditional.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { keptCheck } from "./deleted.ts";
 import { backupToItem, itemToBackup } from "./items.ts";
@@ -118,7 +118,7 @@ export async function allBackups(table: Table, clusterId: string): Promise<reado
 }
 
 export async function putBackup(table: Table, backup: Backup): Promise<boolean> {
-  return isHeld(
+  return succeeds(
     table.client.send(
       new PutCommand({
         TableName: table.name,
@@ -131,7 +131,7 @@ export async function putBackup(table: Table, backup: Backup): Promise<boolean> 
 }
 
 export async function claimBackup(table: Table, backup: Backup, operationId: string): Promise<boolean> {
-  return isHeld(
+  return succeeds(
     table.client.send(
       new PutCommand({
         TableName: table.name,
@@ -171,24 +171,14 @@ export async function settleBackup(
   }
 }
 
-async function isHeld(sent: Promise<unknown>): Promise<boolean> {
-  try {
-    await sent;
-    return true;
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
-    throw error;
-  }
-}
-
 export async function recordDrill(
   table: Table,
   clusterId: string,
   backupId: string,
   drill: BackupDrill,
 ): Promise<void> {
-  try {
-    await table.client.send(
+  await succeeds(
+    table.client.send(
       new UpdateCommand({
         TableName: table.name,
         Key: backupKey(clusterId, backupId),
@@ -196,8 +186,6 @@ export async function recordDrill(
         UpdateExpression: "SET lastDrill = :drill",
         ExpressionAttributeValues: { ":drill": backupDrillSchema.parse(drill) },
       }),
-    );
-  } catch (error) {
-    if (!(error instanceof ConditionalCheckFailedException)) throw error;
-  }
+    ),
+  );
 }

@@ -4,6 +4,7 @@ import { type ClusterStatus, clusterSchema, clusterStatusSchema } from "../../do
 import { type ClusterSpec, clusterSpecSchema } from "../../domain/cluster/spec.ts";
 import type { ClusterRecordChange, ProofChange } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
+import { succeeds } from "./conditional.ts";
 import { clusterKey } from "./keys.ts";
 import { inProgress, noCluster } from "./refusals.ts";
 
@@ -79,16 +80,6 @@ export function abandonCluster(
       }),
     ),
   );
-}
-
-async function succeeds(conditional: Promise<unknown>): Promise<boolean> {
-  try {
-    await conditional;
-    return true;
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
-    throw error;
-  }
 }
 
 export async function recordOnCluster(

@@ -1,7 +1,7 @@
-import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { DeleteCommand, GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import type { ClusterNode } from "../../domain/cluster/cluster.ts";
 import type { Table } from "./client.ts";
+import { succeeds } from "./conditional.ts";
 import { nodeToItem } from "./items.ts";
 import { authorityKey, clusterKey, nodeKey } from "./keys.ts";
 import { noCluster } from "./refusals.ts";
@@ -12,17 +12,16 @@ import { transact, type Write } from "./transact.ts";
 /** A node that is there is replaced without touching the cluster's item; only a new one has to see that item. */
 export async function putNode(table: Table, clusterId: string, node: ClusterNode): Promise<void> {
   const item = nodeToItem(clusterId, node);
-  try {
-    await table.client.send(
+  const isReplaced = await succeeds(
+    table.client.send(
       new PutCommand({ TableName: table.name, Item: item, ConditionExpression: "attribute_exists(pk)" }),
-    );
-  } catch (error) {
-    if (!(error instanceof ConditionalCheckFailedException)) throw error;
-    await transact(table, [
-      clusterExists(table, clusterId),
-      { write: { Put: { TableName: table.name, Item: item } } },
-    ]);
-  }
+    ),
+  );
+  if (isReplaced) return;
+  await transact(table, [
+    clusterExists(table, clusterId),
+    { write: { Put: { TableName: table.name, Item: item } } },
+  ]);
 }
 
 export async function removeNode(table: Table, clusterId: string, nodeId: string): Promise<void> {

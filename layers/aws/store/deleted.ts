@@ -1,8 +1,8 @@
-import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { GetCommand, QueryCommand, type QueryCommandOutput, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { DeletedCluster } from "../../domain/backup/deleted.ts";
 import type { AuditEntry } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
+import { succeeds } from "./conditional.ts";
 import { auditToItem, type Item, itemToDeleted } from "./items.ts";
 import {
   backupsPartition,
@@ -64,9 +64,9 @@ export function keptCheck(table: Table, clusterId: string): Write {
   };
 }
 
-export async function setRemoving(table: Table, clusterId: string, isRemoving: boolean): Promise<boolean> {
-  try {
-    await table.client.send(
+export function setRemoving(table: Table, clusterId: string, isRemoving: boolean): Promise<boolean> {
+  return succeeds(
+    table.client.send(
       new UpdateCommand({
         TableName: table.name,
         Key: deletedKey(clusterId),
@@ -74,12 +74,8 @@ export async function setRemoving(table: Table, clusterId: string, isRemoving: b
         UpdateExpression: "SET isRemoving = :is",
         ExpressionAttributeValues: { ":is": isRemoving },
       }),
-    );
-    return true;
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
-    throw error;
-  }
+    ),
+  );
 }
 
 export async function removeBackupRecords(table: Table, clusterId: string): Promise<void> {

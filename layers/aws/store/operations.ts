@@ -5,6 +5,7 @@ import { type Operation, type OperationStep, stepSchema } from "../../domain/ope
 import { Problem } from "../../domain/problems.ts";
 import type { AuditEntry, IdempotencyRecord, OperationClaim, OperationStart } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
+import { succeeds } from "./conditional.ts";
 import { auditToItem, type Item, nodeToItem, openOperationToItem, operationToItem } from "./items.ts";
 import { clusterKey, operationKey } from "./keys.ts";
 import { getOperation } from "./operation-lists.ts";
@@ -100,7 +101,7 @@ export async function markOperationRunning(
         ExpressionAttributeValues: { ":pending": "pending", ":running": "running", ...values },
       }),
     );
-  const isNamed = await succeeds(() =>
+  const isNamed = await succeeds(
     write(" AND size(stepOrder) = :zero", ", steps = :steps, stepOrder = :names", {
       ":zero": 0,
       ":steps": Object.fromEntries(steps.map((step) => [step.name, stepSchema.parse(step)])),
@@ -138,7 +139,7 @@ export async function updateStep(table: Table, operationId: string, step: Operat
     );
   /** Twice `replace`: another writer may append the same step between the first two. */
   for (const attempt of [replace, append, replace]) {
-    if (await succeeds(attempt)) return;
+    if (await succeeds(attempt())) return;
   }
   throw noOperation(operationId);
 }
@@ -148,7 +149,7 @@ export async function putOperationResult(
   operationId: string,
   result: NonNullable<Operation["result"]>,
 ): Promise<void> {
-  const isThere = await succeeds(() =>
+  const isThere = await succeeds(
     table.client.send(
       new UpdateCommand({
         TableName: table.name,
@@ -161,16 +162,6 @@ export async function putOperationResult(
     ),
   );
   if (!isThere) throw noOperation(operationId);
-}
-
-async function succeeds(conditional: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await conditional();
-    return true;
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
-    throw error;
-  }
 }
 
 export async function requestCancel(
