@@ -16,13 +16,3 @@ export function foreignConfig(
     responseChecksumValidation: "WHEN_REQUIRED",
   };
 }
-
-/** As many requests at a time as a small store takes. */
-const removalsAtOnce = 16;
-
-/** One by one: deleting many at once is what stores differ in most. */
-export async function eachOf(keys: readonly string[], act: (key: string) => Promise<unknown>): Promise<void> {
-  for (let from = 0; from < keys.length; from += removalsAtOnce) {
-    await Promise.all(keys.slice(from, from + removalsAtOnce).map(act));
-  }
-}

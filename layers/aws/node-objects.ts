@@ -1,15 +1,9 @@
-import {
-  DeleteObjectCommand,
-  DeleteObjectsCommand,
-  GetObjectCommand,
-  PutObjectCommand,
-  paginateListObjectsV2,
-  S3Client,
-} from "@aws-sdk/client-s3";
+import { GetObjectCommand, PutObjectCommand, paginateListObjectsV2, S3Client } from "@aws-sdk/client-s3";
 import type { StoreKeys } from "../domain/backup/store.ts";
 import type { Repository } from "../domain/node/protocol.ts";
 import { awsErrorCode, isAwsError } from "./errors.ts";
-import { eachOf, foreignConfig } from "./foreign-store.ts";
+import { foreignConfig } from "./foreign-store.ts";
+import { removeObjects } from "./object-removal.ts";
 
 const connectionTimeoutMs = 2_000;
 /** Some megabytes over a slow line. */
@@ -17,8 +11,6 @@ const requestTimeoutMs = 60_000;
 /** With growing pauses: what ends an outage of some seconds must not cost hours of work. */
 const attemptsMax = 10;
 const bodyAttemptsMax = 5;
-/** S3's own limit for one DeleteObjects. */
-const keysMax = 1_000;
 
 /** A bucket, with the node's instance role or with keys for the store that it is in. */
 export class NodeObjects {
@@ -83,17 +75,8 @@ export class NodeObjects {
   }
 
   async remove(keys: readonly string[]): Promise<void> {
-    if (this.#isForeign) {
-      return eachOf(keys, (Key) => this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key })));
-    }
-    for (let from = 0; from < keys.length; from += keysMax) {
-      const some = keys.slice(from, from + keysMax).map((Key) => ({ Key }));
-      const { Errors = [] } = await this.#client.send(
-        new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects: some, Quiet: true } }),
-      );
-      const [first] = Errors;
-      if (first !== undefined) throw new Error(`object ${first.Key} is not removed: ${first.Message}`);
-    }
+    const bucket = { name: this.#bucket, client: this.#client, isForeign: this.#isForeign };
+    await removeObjects(bucket, keys);
   }
 
   [Symbol.dispose](): void {

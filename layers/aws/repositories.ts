@@ -1,6 +1,4 @@
 import {
-  DeleteObjectCommand,
-  DeleteObjectsCommand,
   ListObjectsV2Command,
   type ListObjectsV2CommandInput,
   type ListObjectsV2CommandOutput,
@@ -18,7 +16,8 @@ import type { Secrets } from "../ports/secrets.ts";
 import { StoreError } from "../ports/store-error.ts";
 import { clientBehaviour } from "./clients.ts";
 import { awsErrorCode } from "./errors.ts";
-import { eachOf, foreignConfig } from "./foreign-store.ts";
+import { foreignConfig } from "./foreign-store.ts";
+import { type OpenBucket, removeObjects } from "./object-removal.ts";
 import { asStoreError } from "./store-errors.ts";
 import { probeStore } from "./store-probe.ts";
 
@@ -30,13 +29,6 @@ const historyKey = /\/([0-9A-F]{8})\.history$/;
 const pagesMax = 60;
 /** A caller waits for the answer of a store that may not be there at all. */
 const foreignAttemptsMax = 2;
-
-/** A bucket and who may use it. */
-interface OpenBucket {
-  readonly name: string;
-  readonly client: S3Client;
-  readonly isForeign: boolean;
-}
 
 /** pgBackRest's repositories in the environment's bucket, and in the stores of others that clusters have. */
 export class S3Repositories implements Repositories {
@@ -96,7 +88,7 @@ export class S3Repositories implements Repositories {
         const page = await bucket.client.send(new ListObjectsV2Command({ Bucket: bucket.name, Prefix }));
         const keys = (page.Contents ?? []).flatMap(({ Key }) => Key ?? []);
         if (keys.length === 0) return { removed, isDone: true };
-        await remove(bucket, keys);
+        await removeObjects(bucket, keys);
         removed += keys.length;
         if (performance.now() > deadline) return { removed, isDone: false };
       }
@@ -157,19 +149,6 @@ export class S3Repositories implements Repositories {
     }
     return found.toSorted((left, right) => left.number - right.number).at(-1)?.path ?? null;
   }
-}
-
-async function remove({ client, isForeign, name }: OpenBucket, keys: readonly string[]): Promise<void> {
-  if (isForeign) return eachOf(keys, (Key) => client.send(new DeleteObjectCommand({ Bucket: name, Key })));
-  const answer = await client.send(
-    new DeleteObjectsCommand({
-      Bucket: name,
-      Delete: { Objects: keys.map((Key) => ({ Key })), Quiet: true },
-    }),
-  );
-  const [failed] = answer.Errors ?? [];
-  if (failed === undefined) return;
-  throw new Error(`S3 does not delete ${failed.Key ?? "an object"}: ${failed.Code}: ${failed.Message}`);
 }
 
 async function* pagesOf(
