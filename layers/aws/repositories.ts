@@ -1,7 +1,7 @@
 import {
   ListObjectsV2Command,
   type ListObjectsV2CommandInput,
-  type ListObjectsV2CommandOutput,
+  paginateListObjectsV2,
   S3Client,
   type S3ClientConfig,
 } from "@aws-sdk/client-s3";
@@ -151,20 +151,5 @@ export class S3Repositories implements Repositories {
   }
 }
 
-async function* pagesOf(
-  { client, name }: OpenBucket,
-  query: Omit<ListObjectsV2CommandInput, "Bucket">,
-): AsyncGenerator<ListObjectsV2CommandOutput> {
-  let next: string | undefined;
-  do {
-    const page: ListObjectsV2CommandOutput = await client.send(
-      new ListObjectsV2Command({
-        Bucket: name,
-        ...query,
-        ...(next === undefined ? {} : { ContinuationToken: next }),
-      }),
-    );
-    yield page;
-    next = page.NextContinuationToken;
-  } while (next !== undefined);
-}
+const pagesOf = ({ client, name: Bucket }: OpenBucket, query: Omit<ListObjectsV2CommandInput, "Bucket">) =>
+  paginateListObjectsV2({ client }, { Bucket, ...query });
