@@ -5,7 +5,7 @@ import { backupAnnotation, configurationFiles, stanza } from "../../domain/confi
 import { prefixed } from "../../domain/ids.ts";
 import { Deadline } from "../deadline.ts";
 import { NodeFailure } from "../failure.ts";
-import { type RunResult, runAs } from "../process.ts";
+import { anyExitCode, type RunResult, runAs } from "../process.ts";
 
 const program = "/usr/bin/pgbackrest";
 
@@ -111,9 +111,6 @@ export async function pgbackrest(
     lockLookMs,
   );
 }
-
-/** Its exit codes are the numbers of its errors, and its words say more than they do. */
-const anyExitCode = Array.from({ length: 255 }, (_, index) => index + 1);
 
 const infoBackupSchema = z.object({
   label: z.string(),

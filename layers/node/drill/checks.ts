@@ -2,7 +2,7 @@ import type { DrillChecks } from "../../domain/backup/drill.ts";
 import { nodePaths } from "../../domain/config/index.ts";
 import { controlData } from "../control-data.ts";
 import { Deadline } from "../deadline.ts";
-import { runAs } from "../process.ts";
+import { anyExitCode, runAs } from "../process.ts";
 import { identifier, runSql, sessionOptions } from "../psql.ts";
 import { stopPostgres } from "../verbs/shut-down.ts";
 
@@ -16,9 +16,6 @@ const detailCharactersMax = 600;
 const tableCharactersMax = 160;
 /** Each connection reads one table at a time. */
 const amcheckJobs = 2;
-
-/** What a program exits with is about what it has found. */
-const anyExitCode = Array.from({ length: 255 }, (_, index) => index + 1);
 
 type Outcome = DrillChecks["amcheck"];
 
