@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, chown, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Account } from "./accounts.ts";
 
@@ -21,6 +21,12 @@ export async function readIfPresent(path: string): Promise<string | null> {
     if (isMissing(error)) return null;
     throw error;
   }
+}
+
+/** Whoever reads meanwhile finds what there was or what there is. For what may be lost in a crash. */
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeFile(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
+  await rename(`${path}.new`, path);
 }
 
 export async function ensureDirectory(path: string, owner: Account, mode: number): Promise<void> {

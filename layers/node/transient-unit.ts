@@ -1,3 +1,4 @@
+import { nodePaths } from "../domain/config/index.ts";
 import { run } from "./process.ts";
 
 /**
@@ -31,6 +32,14 @@ const confined = [
 
 /** Of work that everything else comes before. */
 export const background: readonly string[] = ["CPUWeight=20", "IOWeight=20", "OOMScoreAdjust=200"];
+
+/** The program that was sent with this command: the one that configured the node may be older. */
+export const ownProgram = (heapMiB: number, ...args: string[]): string[] => [
+  process.execPath,
+  `--max-old-space-size=${heapMiB}`,
+  process.argv[1] ?? nodePaths.ownProgram,
+  ...args,
+];
 
 /** @param properties beside those that all have, as `systemd-run --property` takes them */
 export async function startUnit(
@@ -81,4 +90,12 @@ export async function lastLines(unit: string, count = linesUsual): Promise<strin
     "--quiet",
   ]);
   return stdout.split("\n");
+}
+
+const lastWordsMax = 5;
+
+/** Why one that has failed did, where nothing else says so. */
+export async function lastWords(unit: string): Promise<string> {
+  const lines = (await lastLines(unit, lastWordsMax)).filter((line) => line.trim() !== "");
+  return lines.length === 0 ? "it ended without a word" : lines.join("; ");
 }

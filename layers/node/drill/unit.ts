@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { drillChecksSchema } from "../../domain/backup/drill.ts";
@@ -7,8 +7,8 @@ import { drillUnit, nodePaths } from "../../domain/config/index.ts";
 import { operationIdSchema } from "../../domain/ids.ts";
 import type { DrillStanding } from "../../domain/node/drill-verbs.ts";
 import { NodeFailure } from "../failure.ts";
-import { readIfPresent } from "../files.ts";
-import { background, lastLines, outcomeOf, startUnit } from "../transient-unit.ts";
+import { readIfPresent, writeJson } from "../files.ts";
+import { background, lastWords, outcomeOf, ownProgram, startUnit } from "../transient-unit.ts";
 import { checkRestored } from "./checks.ts";
 
 /** Looking at restored data takes as long as reading it, so a unit of its own does it, and says here what it found. */
@@ -20,30 +20,19 @@ type Order = z.infer<typeof orderSchema>;
 
 /** Of Node.js itself, which only waits. */
 const heapMiB = 128;
-const lastLinesMax = 5;
-
-async function writeWhole(file: string, content: unknown): Promise<void> {
-  await writeFile(`${file}.new`, JSON.stringify(content), { mode: 0o600 });
-  await rename(`${file}.new`, file);
-}
 
 export async function beginChecks(operationId: string, order: Order): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const name of await readdir(directory)) {
     if (name.startsWith(operationId)) await rm(join(directory, name), { force: true });
   }
-  await writeWhole(path(operationId, "order"), order);
-  const program = [
-    process.execPath,
-    `--max-old-space-size=${heapMiB}`,
-    process.argv[1] ?? nodePaths.ownProgram,
-  ];
+  await writeJson(path(operationId, "order"), order);
   const properties = [
     ...background,
     "SyslogIdentifier=pgherd-drill",
     `ReadWritePaths=${nodePaths.backup} ${nodePaths.postgresParent}`,
   ];
-  await startUnit(drillUnit(operationId), properties, [...program, "drill", operationId]);
+  await startUnit(drillUnit(operationId), properties, ownProgram(heapMiB, "drill", operationId));
 }
 
 /** What the unit runs. */
@@ -52,7 +41,7 @@ export async function runChecks(argument: string | undefined): Promise<void> {
   const text = await readIfPresent(path(operationId, "order"));
   if (text === null) throw new NodeFailure("nobody said what is to be looked at", { code: "no-order" });
   const { database, tables } = orderSchema.parse(JSON.parse(text));
-  await writeWhole(path(operationId, "checks"), await checkRestored(database, tables));
+  await writeJson(path(operationId, "checks"), await checkRestored(database, tables));
 }
 
 /** What was found is asked for after the unit: what ends in between is there by then. */
@@ -64,6 +53,5 @@ export async function checksStanding(operationId: string): Promise<DrillStanding
   if (text !== null) return { ...open, state: "done", checks: drillChecksSchema.parse(JSON.parse(text)) };
   if (outcome === "running") return { ...open, state: "running" };
   if (outcome !== "failed") return { ...open, state: "absent" };
-  const lines = (await lastLines(unit, lastLinesMax)).filter((line) => line.trim() !== "");
-  return { ...open, state: "failed", message: lines.join("; ") || "it ended without a word" };
+  return { ...open, state: "failed", message: await lastWords(unit) };
 }

@@ -10,7 +10,7 @@ import type { NodeContext } from "../context.ts";
 import { NodeFailure } from "../failure.ts";
 import { readIfPresent } from "../files.ts";
 import { readCipherPass } from "../passwords.ts";
-import { background, lastLines, outcomeOf, startUnit, stopUnit } from "../transient-unit.ts";
+import { background, lastWords, outcomeOf, ownProgram, startUnit, stopUnit } from "../transient-unit.ts";
 import { inspectDatabase } from "./databases.ts";
 import { forgetLoad, type LoadOrder, loadDatabase } from "./loading.ts";
 import { readManifest, removeBelow } from "./manifest-store.ts";
@@ -20,7 +20,6 @@ import { Workplace } from "./workplace.ts";
 
 /** Of Node.js itself; what is on its way to S3 or from there is not in it. */
 const heapMiB = 256;
-const lastLinesMax = 5;
 /** It is told to end, and then ended: there is nothing that it has to put in order. */
 const stopSeconds = 10;
 
@@ -37,13 +36,7 @@ function properties(identifier: string): string[] {
   ];
 }
 
-/** The program that was sent with this command: the one that configured the node may be older. */
-const program = (...args: string[]): string[] => [
-  process.execPath,
-  `--max-old-space-size=${heapMiB}`,
-  process.argv[1] ?? nodePaths.ownProgram,
-  ...args,
-];
+const program = (...args: string[]): string[] => ownProgram(heapMiB, ...args);
 
 const orderSchema = z.strictObject({
   operationId: operationIdSchema,
@@ -95,11 +88,6 @@ export async function dumpStanding(
   if (outcome !== "failed") return { ...absent, backup: null };
   const message = failure?.message ?? (await lastWords(unit));
   return { ...absent, state: "failed", message, backup: null };
-}
-
-async function lastWords(unit: string): Promise<string> {
-  const lines = (await lastLines(unit, lastLinesMax)).filter((line) => line.trim() !== "");
-  return lines.length === 0 ? "it ended without a word" : lines.join("; ");
 }
 
 export async function endDump(

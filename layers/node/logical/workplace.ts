@@ -1,11 +1,11 @@
-import { rename, rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { backupProgressSchema } from "../../domain/backup/backup.ts";
 import { nodePaths } from "../../domain/config/index.ts";
 import { account } from "../accounts.ts";
 import { NodeFailure } from "../failure.ts";
-import { ensureDirectory, readIfPresent } from "../files.ts";
+import { ensureDirectory, readIfPresent, writeJson } from "../files.ts";
 
 const wordSchema = z.strictObject({
   progress: backupProgressSchema.nullable(),
@@ -60,11 +60,8 @@ export class Workplace {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  /** Whoever reads meanwhile finds what there was or what there is. */
   async #write(word: Word): Promise<void> {
-    const path = this.path("standing.json");
-    await writeFile(`${path}.new`, JSON.stringify(word), { mode: 0o600 });
-    await rename(`${path}.new`, path);
+    await writeJson(this.path("standing.json"), word);
   }
 }
 
