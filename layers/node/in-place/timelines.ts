@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseHistory } from "../../domain/backup/timeline.ts";
 import { account } from "../accounts.ts";
 import { ensureFile } from "../files.ts";
 
@@ -12,20 +13,15 @@ const radix = 16;
 const fileName = (timeline: number): string =>
   `${timeline.toString(radix).toUpperCase().padStart(8, "0")}.history`;
 
-const line = /^\s*(\d+)\s+([0-9A-F]+\/[0-9A-F]+)/;
-
-/** A history file of PostgreSQL: a line for each timeline that was left, with the LSN at which it was. */
-export function parseHistory(text: string): Ancestor[] {
-  return text.split("\n").flatMap((one) => {
-    const [, timeline, lsn] = line.exec(one) ?? [];
-    return timeline === undefined || lsn === undefined ? [] : [{ timeline: Number(timeline), lsn }];
-  });
-}
+/** Each timeline that was left on the way to this one, with the LSN at which it was. */
+export const ancestorsOf = (timeline: number, text: string): Ancestor[] =>
+  parseHistory(timeline, text).map(({ lsn, parent }) => ({ timeline: parent, lsn }));
 
 /** The first timeline of all has no history. */
 export async function historyOf(dataDirectory: string, timeline: number): Promise<Ancestor[]> {
   if (timeline === 1) return [];
-  return parseHistory(await readFile(join(dataDirectory, "pg_wal", fileName(timeline)), "utf8"));
+  const text = await readFile(join(dataDirectory, "pg_wal", fileName(timeline)), "utf8");
+  return ancestorsOf(timeline, text);
 }
 
 const archived = /^([0-9A-F]{8})\.history\.done$/;
