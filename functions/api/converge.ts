@@ -57,33 +57,31 @@ export function changedSpec(
   const immutable = checkImmutable(cluster.spec, patch);
   if (!patched.ok) throw notPossible([...immutable, ...patched.errors]);
   const { spec } = patched;
-  const shrinking = checkShrinking(cluster.spec, spec);
-  const moving = checkStoreKept(cluster.spec, spec);
+  const refusals = [
+    {
+      code: "immutable-field",
+      detail: `What a cluster was created with stays: ${immutable.map(({ path }) => path.slice(1)).join(", ")}.`,
+      found: immutable,
+    },
+    {
+      code: "storage-cannot-shrink",
+      detail: "A volume only grows; errors says what to do instead.",
+      found: checkShrinking(cluster.spec, spec),
+    },
+    {
+      code: "store-cannot-change",
+      detail: "A cluster keeps the store of its backups; errors says what to do instead.",
+      found: checkStoreKept(cluster.spec, spec),
+    },
+  ] as const;
   const { errors, warnings } = checkSpec(spec);
-  const all = [...immutable, ...shrinking, ...moving, ...errors];
+  const all = [...refusals.flatMap(({ found }) => found), ...errors];
   if (all.length === 0) {
     refuseFrequentSchedules(spec);
     return { spec, warnings: [...warnings, ...restartWarnings(cluster.spec, spec)] };
   }
-  if (all.length === immutable.length) {
-    const fields = immutable.map((error) => error.path.slice(1)).join(", ");
-    throw new Problem("immutable-field", `What a cluster was created with stays: ${fields}.`, {
-      errors: all,
-    });
-  }
-  if (all.length === shrinking.length) {
-    throw new Problem("storage-cannot-shrink", "A volume only grows; errors says what to do instead.", {
-      errors: all,
-    });
-  }
-  if (all.length === moving.length) {
-    throw new Problem(
-      "store-cannot-change",
-      "A cluster keeps the store of its backups; errors says what to do instead.",
-      { errors: all },
-    );
-  }
-  throw notPossible(all);
+  const only = refusals.find(({ found }) => found.length === all.length);
+  throw only === undefined ? notPossible(all) : new Problem(only.code, only.detail, { errors: all });
 }
 
 function notPossible(errors: readonly FieldError[]): Problem {
