@@ -1,11 +1,4 @@
-import {
-  DeleteCommand,
-  GetCommand,
-  PutCommand,
-  QueryCommand,
-  type QueryCommandOutput,
-  UpdateCommand,
-} from "@aws-sdk/lib-dynamodb";
+import { DeleteCommand, GetCommand, PutCommand, QueryCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { type Backup, backupRequestSchema, notDeleted } from "../../domain/backup/backup.ts";
 import { type BackupDrill, backupDrillSchema } from "../../domain/backup/drill.ts";
 import type { Operation } from "../../domain/operation/operation.ts";
@@ -17,6 +10,7 @@ import { keptCheck } from "./deleted.ts";
 import { backupToItem, itemToBackup } from "./items.ts";
 import { backupKey, backupsIndexKey, backupsPartition, clusterKey, indexNames } from "./keys.ts";
 import { startWrites } from "./operations.ts";
+import { everything } from "./partition.ts";
 import { backupInProgress, noCluster } from "./refusals.ts";
 import { transact, type Write } from "./transact.ts";
 
@@ -99,22 +93,7 @@ export async function listBackups(
 }
 
 export async function allBackups(table: Table, clusterId: string): Promise<readonly Backup[]> {
-  const backups: Backup[] = [];
-  let from: QueryCommandOutput["LastEvaluatedKey"];
-  do {
-    const answer: QueryCommandOutput = await table.client.send(
-      new QueryCommand({
-        TableName: table.name,
-        ConsistentRead: true,
-        KeyConditionExpression: "pk = :pk",
-        ExpressionAttributeValues: { ":pk": backupsPartition(clusterId) },
-        ...(from === undefined ? {} : { ExclusiveStartKey: from }),
-      }),
-    );
-    backups.push(...(answer.Items ?? []).map(itemToBackup));
-    from = answer.LastEvaluatedKey;
-  } while (from !== undefined);
-  return backups;
+  return (await everything(table, backupsPartition(clusterId))).map(itemToBackup);
 }
 
 export async function putBackup(table: Table, backup: Backup): Promise<boolean> {

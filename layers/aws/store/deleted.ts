@@ -1,9 +1,9 @@
-import { GetCommand, QueryCommand, type QueryCommandOutput, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { DeletedCluster } from "../../domain/backup/deleted.ts";
 import type { AuditEntry } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
 import { succeeds } from "./conditional.ts";
-import { auditToItem, type Item, itemToDeleted } from "./items.ts";
+import { auditToItem, itemToDeleted } from "./items.ts";
 import {
   backupsPartition,
   deletedKey,
@@ -11,6 +11,7 @@ import {
   pointNamesPartition,
   pointsPartition,
 } from "./keys.ts";
+import { everything } from "./partition.ts";
 import { backupsRemoved } from "./refusals.ts";
 import { transact, type Write } from "./transact.ts";
 
@@ -28,25 +29,6 @@ export async function getDeletedCluster(table: Table, clusterId: string): Promis
 
 export async function listDeletedClusters(table: Table): Promise<readonly DeletedCluster[]> {
   return (await everything(table, deletedPartition)).map(itemToDeleted);
-}
-
-async function everything(table: Table, partition: string): Promise<Item[]> {
-  const items: Item[] = [];
-  let from: QueryCommandOutput["LastEvaluatedKey"];
-  do {
-    const answer: QueryCommandOutput = await table.client.send(
-      new QueryCommand({
-        TableName: table.name,
-        ConsistentRead: true,
-        KeyConditionExpression: "pk = :pk",
-        ExpressionAttributeValues: { ":pk": partition },
-        ...(from === undefined ? {} : { ExclusiveStartKey: from }),
-      }),
-    );
-    items.push(...(answer.Items ?? []));
-    from = answer.LastEvaluatedKey;
-  } while (from !== undefined);
-  return items;
 }
 
 /** Together with what begins to read: whoever begins to remove at the same time comes second, or refuses it. */

@@ -1,16 +1,11 @@
-import {
-  BatchGetCommand,
-  type BatchGetCommandOutput,
-  GetCommand,
-  QueryCommand,
-  type QueryCommandOutput,
-} from "@aws-sdk/lib-dynamodb";
+import { BatchGetCommand, type BatchGetCommandOutput, GetCommand, QueryCommand } from "@aws-sdk/lib-dynamodb";
 import { endedStates, type Operation, type OperationKind } from "../../domain/operation/operation.ts";
 import type { Page } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { itemToOperation } from "./items.ts";
 import { clusterPartition, indexNames, openOperationsKey, operationKey, operationsIndexKey } from "./keys.ts";
+import { everything } from "./partition.ts";
 
 const operationIdPattern = /^opn_[0-9A-Z]{26}$/;
 /** DynamoDB's own limit for one BatchGetItem. */
@@ -57,7 +52,7 @@ export async function listOpenOperations(
   table: Table,
   kind: OperationKind | null,
 ): Promise<readonly Operation[]> {
-  const ids = await openOperationIds(table);
+  const ids = (await everything(table, openOperationsKey)).map((item) => String(item["operationId"]));
   const operations: Operation[] = [];
   for (let at = 0; at < ids.length; at += batchSize) {
     operations.push(...(await batchGet(table, ids.slice(at, at + batchSize))));
@@ -65,25 +60,6 @@ export async function listOpenOperations(
   return operations
     .filter((one) => !endedStates.includes(one.state) && (kind === null || one.kind === kind))
     .toSorted((left, right) => (left.id < right.id ? -1 : 1));
-}
-
-async function openOperationIds(table: Table): Promise<string[]> {
-  const ids: string[] = [];
-  let from: QueryCommandOutput["LastEvaluatedKey"];
-  do {
-    const answer: QueryCommandOutput = await table.client.send(
-      new QueryCommand({
-        TableName: table.name,
-        ConsistentRead: true,
-        KeyConditionExpression: "pk = :pk",
-        ExpressionAttributeValues: { ":pk": openOperationsKey },
-        ...(from === undefined ? {} : { ExclusiveStartKey: from }),
-      }),
-    );
-    ids.push(...(answer.Items ?? []).map((item) => String(item["operationId"])));
-    from = answer.LastEvaluatedKey;
-  } while (from !== undefined);
-  return ids;
 }
 
 async function batchGet(table: Table, operationIds: readonly string[]): Promise<Operation[]> {

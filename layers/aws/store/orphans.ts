@@ -1,28 +1,14 @@
-import { DeleteCommand, PutCommand, QueryCommand, type QueryCommandOutput } from "@aws-sdk/lib-dynamodb";
+import { DeleteCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { z } from "zod";
 import type { OrphanNote } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
 import { orphanKey, orphansPartition } from "./keys.ts";
+import { everything } from "./partition.ts";
 
 const noteSchema = z.object({ name: z.string(), firstSeenAt: z.iso.datetime() });
 
 export async function listOrphans(table: Table): Promise<readonly OrphanNote[]> {
-  const notes: OrphanNote[] = [];
-  let from: QueryCommandOutput["LastEvaluatedKey"];
-  do {
-    const answer: QueryCommandOutput = await table.client.send(
-      new QueryCommand({
-        TableName: table.name,
-        ConsistentRead: true,
-        KeyConditionExpression: "pk = :pk",
-        ExpressionAttributeValues: { ":pk": orphansPartition },
-        ...(from === undefined ? {} : { ExclusiveStartKey: from }),
-      }),
-    );
-    notes.push(...(answer.Items ?? []).map((item) => noteSchema.parse(item)));
-    from = answer.LastEvaluatedKey;
-  } while (from !== undefined);
-  return notes;
+  return (await everything(table, orphansPartition)).map((item) => noteSchema.parse(item));
 }
 
 export async function noteOrphan(table: Table, note: OrphanNote): Promise<void> {
