@@ -4,11 +4,10 @@ import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { ListBucketsCommand } from "@aws-sdk/client-s3";
 import { GetParameterCommand } from "@aws-sdk/client-ssm";
 import { type Cluster, passwordParameter } from "@pgherd/layers/domain";
 import { shellAt } from "../../test/e2e/support/accidents.ts";
-import { awsSettings, s3Client, ssmClient } from "../../test/e2e/support/aws.ts";
+import { awsSettings, backupBucket, s3Client, ssmClient } from "../../test/e2e/support/aws.ts";
 import type { Environment } from "../../test/e2e/support/environment.ts";
 import { initAt } from "../../test/e2e/support/machines.ts";
 import { stopwatch } from "../figure.ts";
@@ -92,9 +91,7 @@ async function toBucket(environment: Environment): Promise<OtherWay> {
   const { credentials, region } = await awsSettings(environment, "S3");
   const s3 = await s3Client(environment);
   try {
-    const { Buckets = [] } = await s3.send(new ListBucketsCommand({}));
-    const bucket = Buckets.find(({ Name = "" }) => /backups/i.test(Name))?.Name;
-    if (bucket === undefined) throw new Error("the environment has no bucket for backups");
+    const bucket = await backupBucket(s3);
     return plain("pgbackrest, its defaults, to the same S3", [
       "repo1-type=s3",
       "repo1-path=/bench",

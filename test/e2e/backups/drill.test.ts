@@ -1,9 +1,8 @@
-import { ListBucketsCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { type Backup, type Cluster, drillRequestSchema, type Operation } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { s3Client } from "../support/aws.ts";
-import { Database } from "../support/database.ts";
+import { backupBucket, keysIn, s3Client } from "../support/aws.ts";
 import { leftovers } from "../support/leftovers.ts";
+import { write } from "../support/rows.ts";
 import { waitFor } from "../support/wait.ts";
 import { api, environment } from "../support/world.ts";
 
@@ -31,19 +30,15 @@ async function expectNothingLeft(operation: Operation): Promise<void> {
   expect((await api.get(`/v1/clusters/${clusterId}`)).status).toBe(404);
   expect(await leftovers(environment, clusterId)).toEqual({});
   const s3 = await s3Client(environment);
-  const { Buckets } = await s3.send(new ListBucketsCommand({}));
-  const Bucket = Buckets?.find(({ Name }) => /backups/i.test(Name ?? ""))?.Name ?? "";
-  const answer = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: `clusters/${clusterId}/` }));
+  const keys = await keysIn(s3, await backupBucket(s3), `clusters/${clusterId}/`);
   s3.destroy();
-  expect(answer.Contents ?? []).toEqual([]);
+  expect(keys).toEqual([]);
 }
 
 beforeAll(async () => {
   cluster = await api.createAvailable({ name: "proven", members: 1, storage: { sizeGiB: 2 } });
-  await using database = await Database.of(environment, api, cluster.id);
-  await database.sql(
-    "readWrite",
-    "admin",
+  await write(
+    cluster.id,
     `CREATE TABLE counted AS SELECT i FROM generate_series(1, ${rows}) AS i; CREATE INDEX ON counted (i)`,
   );
   const taken = await api.carryOut("POST", path("/backups"), { type: "full" });

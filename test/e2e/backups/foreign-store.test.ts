@@ -1,13 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ListBucketsCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import { S3Client } from "@aws-sdk/client-s3";
 import { PutParameterCommand } from "@aws-sdk/client-ssm";
-import type { Backup, Cluster, Operation } from "@pgherd/layers/domain";
+import type { Backup, Cluster } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { s3Client, ssmClient } from "../support/aws.ts";
-import { Database } from "../support/database.ts";
+import { backupBucket, keysIn, s3Client, ssmClient } from "../support/aws.ts";
 import { onMachine } from "../support/machines.ts";
+import { MadeClusters } from "../support/made-clusters.ts";
+import { rowsOf, write } from "../support/rows.ts";
 import { waitFor } from "../support/wait.ts";
 import { api, environment } from "../support/world.ts";
 
@@ -35,19 +36,8 @@ let ownS3: S3Client;
 let ownBucket: string;
 let cluster: Cluster;
 let copy: Cluster;
-const made: string[] = [];
+const made = new MadeClusters();
 
-async function write(clusterId: string, statement: string): Promise<string> {
-  await using database = await Database.of(environment, api, clusterId);
-  return await database.sql("readWrite", "admin", statement);
-}
-const rowsOf = (clusterId: string): Promise<string> =>
-  write(clusterId, "SELECT string_agg(i::text, ',' ORDER BY i) FROM kept");
-
-async function keysIn(client: S3Client, Bucket: string, Prefix: string): Promise<string[]> {
-  const answer = await client.send(new ListObjectsV2Command({ Bucket, Prefix }));
-  return (answer.Contents ?? []).map(({ Key }) => Key ?? "");
-}
 const keysElsewhere = (clusterId: string) =>
   keysIn(s3, elsewhere.bucket, `pgherd/local/clusters/${clusterId}/`);
 const ownKeys = (clusterId: string) => keysIn(ownS3, ownBucket, `clusters/${clusterId}/`);
@@ -66,15 +56,6 @@ async function giveKey(name: string, secretAccessKey: string): Promise<void> {
   ssm.destroy();
 }
 
-async function begin(path: string, body: unknown): Promise<Cluster> {
-  const answer = await api.call<{ operation: Operation; cluster: Cluster }>("POST", path, { body });
-  expect(answer.status, JSON.stringify(answer.body)).toBe(202);
-  made.push(answer.body.cluster.id);
-  const ended = await api.operationEnd(answer.body.operation.id);
-  expect(ended.state, JSON.stringify(ended)).toBe("succeeded");
-  return (await api.get<Cluster>(`/v1/clusters/${answer.body.cluster.id}`)).body;
-}
-
 beforeAll(async () => {
   const text = await readFile(join(environment.stateDirectory, "foreign-store.json"), "utf8");
   elsewhere = elsewhereSchema.parse(JSON.parse(text));
@@ -88,12 +69,11 @@ beforeAll(async () => {
     requestHandler: { httpsAgent: { ca } },
   });
   ownS3 = await s3Client(environment);
-  const { Buckets } = await ownS3.send(new ListBucketsCommand({}));
-  ownBucket = Buckets?.find(({ Name }) => /backups/i.test(Name ?? ""))?.Name ?? "";
+  ownBucket = await backupBucket(ownS3);
   await giveKey(rightKey, secretAccessKey);
   await giveKey(wrongKey, "x".repeat(secretAccessKey.length));
   const backup = { store: store(), retainAfterDeleteDays: 0 };
-  cluster = await begin("/v1/clusters", {
+  cluster = await made.make("/v1/clusters", {
     name: "elsewhere",
     members: 1,
     storage: { sizeGiB: 2 },
@@ -102,9 +82,7 @@ beforeAll(async () => {
   await write(cluster.id, "CREATE TABLE kept AS SELECT i FROM generate_series(1, 3) AS i");
 }, slowMs);
 afterAll(async () => {
-  for (const id of made) {
-    if ((await api.get(`/v1/clusters/${id}`)).status === 200) await api.remove(id);
-  }
+  await made.remove();
   s3.destroy();
   ownS3.destroy();
 }, slowMs);
@@ -163,11 +141,11 @@ test("a restore reads there, and the new cluster archives where it is told to", 
   timeout: slowMs,
 }, async () => {
   await write(cluster.id, "INSERT INTO kept VALUES (4)");
-  copy = await begin(`/v1/clusters/${cluster.id}/restore`, {
+  copy = await made.make(`/v1/clusters/${cluster.id}/restore`, {
     target: "latest",
     into: { newCluster: { name: "elsewhere-no-more", backup: { store: null } } },
   });
-  expect(await rowsOf(copy.id)).toBe("1,2,3,4");
+  expect(await rowsOf(copy.id, "kept")).toBe("1,2,3,4");
   expect(copy.spec.backup.store).toBeNull();
   expect(await ownKeys(copy.id)).not.toEqual([]);
   expect(await keysElsewhere(copy.id)).toEqual([]);

@@ -2,6 +2,8 @@ import type { Cluster, Operation, RestoreTarget, RestoreWindow } from "@pgherd/l
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Database } from "../support/database.ts";
 import { onMachine } from "../support/machines.ts";
+import { MadeClusters } from "../support/made-clusters.ts";
+import { rowsOf } from "../support/rows.ts";
 import { waitFor } from "../support/wait.ts";
 import { api, environment } from "../support/world.ts";
 
@@ -19,7 +21,7 @@ let source: Cluster;
 let database: Database;
 /** After the row of that number. */
 const moments = new Map<number, Moment>();
-const restored: string[] = [];
+const restored = new MadeClusters();
 
 beforeAll(async () => {
   source = await api.createAvailable({ name: "undone", members: 1 });
@@ -55,7 +57,7 @@ beforeAll(async () => {
 }, restoreTimeoutMs * 2);
 afterAll(async () => {
   await database[Symbol.asyncDispose]();
-  await Promise.all([...restored, source.id].map((id) => api.remove(id)));
+  await Promise.all([restored.remove(), api.remove(source.id)]);
 }, restoreTimeoutMs);
 
 /** What no user of the cluster may do, as `postgres` on the node's console. */
@@ -70,21 +72,8 @@ const at = (row: number): Moment => {
   return moment;
 };
 
-async function restore(name: string, target: RestoreTarget, more: object = {}): Promise<Operation> {
-  const answer = await api.call<{ operation: Operation; cluster: Cluster }>(
-    "POST",
-    `/v1/clusters/${source.id}/restore`,
-    { body: { target, into: { newCluster: { name } }, ...more } },
-  );
-  expect(answer.status, JSON.stringify(answer.body)).toBe(202);
-  restored.push(answer.body.cluster.id);
-  return api.operationEnd(answer.body.operation.id);
-}
-
-async function rowsOf(clusterId: string): Promise<string> {
-  await using copy = await Database.of(environment, api, clusterId);
-  return await copy.sql("readWrite", "admin", "SELECT string_agg(i::text, ',' ORDER BY i) FROM written");
-}
+const restore = (name: string, target: RestoreTarget, more: object = {}): Promise<Operation> =>
+  restored.end(`/v1/clusters/${source.id}/restore`, { target, into: { newCluster: { name } }, ...more });
 
 describe("a new cluster has exactly the rows that there were", () => {
   test.each<[string, () => RestoreTarget, object, string]>([
@@ -97,7 +86,7 @@ describe("a new cluster has exactly the rows that there were", () => {
     const name = `undone-${what.replaceAll(/[^a-z]+/g, "-").slice(0, 16)}x`;
     const operation = await restore(name, target(), more);
     expect(operation.state, JSON.stringify(operation)).toBe("succeeded");
-    expect(await rowsOf(operation.clusterId)).toBe(rows);
+    expect(await rowsOf(operation.clusterId, "written")).toBe(rows);
   });
 });
 
@@ -124,7 +113,7 @@ test("a time of now, in a run of idle time and not archived yet, is archived fir
   const operation = await restore("undone-now", { time });
   expect(operation.request).toMatchObject({ archiveFirst: "must" });
   expect(operation.state, JSON.stringify(operation)).toBe("succeeded");
-  expect(await rowsOf(operation.clusterId)).toBe("6");
+  expect(await rowsOf(operation.clusterId, "written")).toBe("6");
 });
 
 test("a dry run says from which backup, how much WAL and about how long", async () => {

@@ -1,13 +1,9 @@
-import {
-  DeleteObjectsCommand,
-  ListBucketsCommand,
-  ListObjectsV2Command,
-  type S3Client,
-} from "@aws-sdk/client-s3";
-import type { Backup, Cluster, Operation } from "@pgherd/layers/domain";
+import { DeleteObjectsCommand, type S3Client } from "@aws-sdk/client-s3";
+import type { Backup, Cluster } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { s3Client } from "../support/aws.ts";
-import { Database } from "../support/database.ts";
+import { backupBucket, keysIn, s3Client } from "../support/aws.ts";
+import { MadeClusters } from "../support/made-clusters.ts";
+import { rowsOf, write } from "../support/rows.ts";
 import { waitFor } from "../support/wait.ts";
 import { api, environment } from "../support/world.ts";
 
@@ -18,15 +14,7 @@ const removalSeconds = 180;
 let cluster: Cluster;
 let s3: S3Client;
 let bucket: string;
-const made: string[] = [];
-
-async function write(clusterId: string, statement: string): Promise<string> {
-  await using database = await Database.of(environment, api, clusterId);
-  return await database.sql("readWrite", "admin", statement);
-}
-
-const rowsOf = (clusterId: string): Promise<string> =>
-  write(clusterId, "SELECT string_agg(i::text, ',' ORDER BY i) FROM kept");
+const made = new MadeClusters();
 
 interface Problem {
   readonly code: string;
@@ -34,24 +22,16 @@ interface Problem {
 }
 
 /** Keys below a cluster's own path. */
-async function objectsOf(clusterId: string): Promise<string[]> {
-  const answer = await s3.send(
-    new ListObjectsV2Command({ Bucket: bucket, Prefix: `clusters/${clusterId}/` }),
-  );
-  return (answer.Contents ?? []).map(({ Key }) => Key ?? "");
-}
+const objectsOf = (clusterId: string): Promise<string[]> => keysIn(s3, bucket, `clusters/${clusterId}/`);
 
 beforeAll(async () => {
   s3 = await s3Client(environment);
-  const { Buckets } = await s3.send(new ListBucketsCommand({}));
-  bucket = Buckets?.find(({ Name }) => /backups/i.test(Name ?? ""))?.Name ?? "";
-  cluster = await api.createAvailable({ name: "missed", members: 1, storage: { sizeGiB: 2 } });
+  bucket = await backupBucket(s3);
+  cluster = await made.make("/v1/clusters", { name: "missed", members: 1, storage: { sizeGiB: 2 } });
   await write(cluster.id, "CREATE TABLE kept AS SELECT i FROM generate_series(1, 3) AS i");
 }, slowMs);
 afterAll(async () => {
-  for (const id of [...made, cluster.id]) {
-    if ((await api.get(`/v1/clusters/${id}`)).status === 200) await api.remove(id);
-  }
+  await made.remove();
   s3.destroy();
 }, slowMs);
 
@@ -75,7 +55,7 @@ describe("a delete", () => {
     expect(back.clusterId).toBe(cluster.id);
     const { body: present } = await api.get<Cluster>(`/v1/clusters/${cluster.id}`);
     expect(present).toMatchObject({ name: "missed", status: "available", spec: cluster.spec });
-    expect(await rowsOf(cluster.id)).toBe("1,2,3,4");
+    expect(await rowsOf(cluster.id, "kept")).toBe("1,2,3,4");
   });
 });
 
@@ -83,32 +63,22 @@ test("a cluster that came back goes on archiving, and can be restored to before 
   timeout: slowMs,
 }, async () => {
   await write(cluster.id, "INSERT INTO kept VALUES (5)");
-  const answer = await api.call<{ operation: Operation; cluster: Cluster }>(
-    "POST",
-    `/v1/clusters/${cluster.id}/restore`,
-    { body: { target: "latest", into: { newCluster: { name: "missed-later" } } } },
-  );
-  expect(answer.status, JSON.stringify(answer.body)).toBe(202);
-  made.push(answer.body.cluster.id);
-  const ended = await api.operationEnd(answer.body.operation.id);
-  expect(ended.state, JSON.stringify(ended)).toBe("succeeded");
-  expect(await rowsOf(answer.body.cluster.id)).toBe("1,2,3,4,5");
+  const copy = await made.make(`/v1/clusters/${cluster.id}/restore`, {
+    target: "latest",
+    into: { newCluster: { name: "missed-later" } },
+  });
+  expect(await rowsOf(copy.id, "kept")).toBe("1,2,3,4,5");
 });
 
 test("a deleted cluster is restored from into a new one while it stays deleted", {
   timeout: slowMs,
 }, async () => {
   await api.carryOut("DELETE", `/v1/clusters/${cluster.id}`);
-  const answer = await api.call<{ operation: Operation; cluster: Cluster }>(
-    "POST",
-    `/v1/clusters/${cluster.id}/restore`,
-    { body: { target: "immediate", into: { newCluster: { name: "missed-copy" } } } },
-  );
-  expect(answer.status, JSON.stringify(answer.body)).toBe(202);
-  made.push(answer.body.cluster.id);
-  const ended = await api.operationEnd(answer.body.operation.id);
-  expect(ended.state, JSON.stringify(ended)).toBe("succeeded");
-  expect(await rowsOf(answer.body.cluster.id)).toBe("1,2,3,4,5");
+  const copy = await made.make(`/v1/clusters/${cluster.id}/restore`, {
+    target: "immediate",
+    into: { newCluster: { name: "missed-copy" } },
+  });
+  expect(await rowsOf(copy.id, "kept")).toBe("1,2,3,4,5");
 });
 
 test("a WAL segment that somebody has removed is named before a restore begins", {

@@ -1,5 +1,5 @@
 import { EC2Client } from "@aws-sdk/client-ec2";
-import { S3Client } from "@aws-sdk/client-s3";
+import { ListBucketsCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { SchedulerClient } from "@aws-sdk/client-scheduler";
 import { SSMClient } from "@aws-sdk/client-ssm";
 import type { Environment } from "./environment.ts";
@@ -35,6 +35,19 @@ export async function ec2Client(environment: Environment): Promise<EC2Client> {
 
 export async function s3Client(environment: Environment): Promise<S3Client> {
   return new S3Client({ ...(await awsSettings(environment, "S3")), forcePathStyle: true });
+}
+
+/** The environment's own one, which has backups. */
+export async function backupBucket(s3: S3Client): Promise<string> {
+  const { Buckets = [] } = await s3.send(new ListBucketsCommand({}));
+  const bucket = Buckets.find(({ Name = "" }) => /backups/i.test(Name))?.Name;
+  if (bucket === undefined) throw new Error("the environment has no bucket for backups");
+  return bucket;
+}
+
+export async function keysIn(s3: S3Client, Bucket: string, Prefix: string): Promise<string[]> {
+  const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix }));
+  return Contents.map(({ Key = "" }) => Key);
 }
 
 export async function ssmClient(environment: Environment): Promise<SSMClient> {
