@@ -1,6 +1,6 @@
 import type { Cluster, Operation, OperationKind } from "@pgherd/layers/domain";
 import type { Store } from "@pgherd/layers/ports";
-import { systemPrincipal } from "./start-operation.ts";
+import { systemPrincipal } from "@pgherd/layers/runtime";
 
 /** Operations of one cluster that are looked through for earlier tries. */
 const recentMax = 20;

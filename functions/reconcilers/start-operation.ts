@@ -7,7 +7,7 @@ import {
   pendingOperation,
 } from "@pgherd/layers/domain";
 import type { Executions, Store } from "@pgherd/layers/ports";
-import { errorFields, type Log, newId } from "@pgherd/layers/runtime";
+import { errorFields, type Log, newId, systemEntry, systemPrincipal } from "@pgherd/layers/runtime";
 
 export interface StartingWorld {
   readonly store: Pick<Store, "startOperation">;
@@ -15,9 +15,6 @@ export interface StartingWorld {
   readonly now: () => Date;
   readonly log: Log;
 }
-
-/** What pgherd is called where it acts by itself. */
-export const systemPrincipal = "pgherd";
 
 /**
  * Starts an operation as a call would. False where the cluster is held by another one, has changed or is gone: the next
@@ -45,24 +42,14 @@ export async function startBySystem(
     startedBy: systemPrincipal,
     createdAt: at,
   });
-  const audit = {
-    id: newId("audit"),
-    clusterId: cluster.id,
-    at,
-    action: kind,
-    principal: systemPrincipal,
-    role: "system",
-    sourceAddress: "",
-    requestId: "",
-    operationId: operation.id,
-    detail,
-  };
+  const { clusterId, id: operationId } = operation;
+  const audit = systemEntry({ clusterId, at, action: kind, operationId, detail });
   try {
     await world.store.startOperation(
       { operation, audit, idempotency: null },
       {
         status: what.status ?? cluster.status,
-        statusReason: what.status === undefined ? `Operation ${operation.id} (${kind}) is at work.` : detail,
+        statusReason: what.status === undefined ? `Operation ${operationId} (${kind}) is at work.` : detail,
         expectedGeneration: cluster.generation,
       },
     );
@@ -71,14 +58,10 @@ export async function startBySystem(
     throw error;
   }
   try {
-    await world.executions.start(kind, { operationId: operation.id, clusterId: cluster.id });
+    await world.executions.start(kind, { operationId, clusterId });
   } catch (error) {
     // The operation is written: stuck-operations starts what was lost.
-    world.log("error", "the execution could not be started", {
-      operationId: operation.id,
-      kind,
-      ...errorFields(error),
-    });
+    world.log("error", "the execution could not be started", { operationId, kind, ...errorFields(error) });
   }
   return true;
 }

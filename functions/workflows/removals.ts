@@ -10,7 +10,7 @@ import {
   passwordPath,
 } from "@pgherd/layers/domain";
 import type { AuditEntry } from "@pgherd/layers/ports";
-import { newId } from "@pgherd/layers/runtime";
+import { systemEntry } from "@pgherd/layers/runtime";
 import type { NodeUndo, Scope, Undo } from "@pgherd/layers/runtime/workflow";
 import type { ClusterPorts } from "./ports.ts";
 
@@ -101,18 +101,11 @@ async function whatIsKept(
   });
 }
 
-const keptEvent = (
-  { deletedAt: at, id, keptUntil, name }: DeletedCluster,
-  operationId: string,
-): AuditEntry => ({
-  id: newId("audit"),
-  clusterId: id,
-  at,
-  action: "backups-kept",
-  principal: "pgherd",
-  role: "system",
-  sourceAddress: "",
-  requestId: "",
-  operationId,
-  detail: `Backups, WAL and spec of cluster "${name}" are kept until ${keptUntil}.`,
-});
+const keptEvent = ({ deletedAt: at, id, keptUntil, name }: DeletedCluster, operationId: string): AuditEntry =>
+  systemEntry({
+    clusterId: id,
+    at,
+    action: "backups-kept",
+    operationId,
+    detail: `Backups, WAL and spec of cluster "${name}" are kept until ${keptUntil}.`,
+  });

@@ -1,4 +1,5 @@
 export * from "./assess.ts";
+export * from "./audit.ts";
 export * from "./environment.ts";
 export * from "./ids.ts";
 export * from "./log.ts";

@@ -9,7 +9,7 @@ import {
   type ObservedHealth,
   type SeenInspection,
 } from "@pgherd/layers/domain";
-import { newId } from "@pgherd/layers/runtime";
+import { systemEntry } from "@pgherd/layers/runtime";
 import { instancesOf } from "../instances.ts";
 import { inspectAll, type SeenSurvey, survey } from "./look.ts";
 import type { HealthWorld } from "./world.ts";
@@ -144,17 +144,14 @@ async function write(world: HealthWorld, cluster: Cluster, judgement: Judgement)
     statusReason,
     drift,
     record,
-    events: events.map(({ action, detail }) => ({
-      id: newId("audit"),
-      clusterId: cluster.id,
-      at: world.now().toISOString(),
-      action,
-      principal: "pgherd",
-      role: "system",
-      sourceAddress: "",
-      requestId: "",
-      operationId: null,
-      detail,
-    })),
+    events: events.map(({ action, detail }) =>
+      systemEntry({
+        clusterId: cluster.id,
+        at: world.now().toISOString(),
+        action,
+        operationId: null,
+        detail,
+      }),
+    ),
   });
 }

@@ -1,7 +1,6 @@
 import { backupPath, type Cluster, type DeletedCluster, isTimeOver, readersOf } from "@pgherd/layers/domain";
 import type { AuditEntry, Repositories, Secrets, Store } from "@pgherd/layers/ports";
-import { errorFields, type Log, newId } from "@pgherd/layers/runtime";
-import { systemPrincipal } from "../start-operation.ts";
+import { errorFields, type Log, systemEntry } from "@pgherd/layers/runtime";
 
 export interface DeletedClustersWorld {
   readonly environment: string;
@@ -91,15 +90,11 @@ async function remove(world: DeletedClustersWorld, deleted: DeletedCluster, left
   await store.forgetDeletedCluster(clusterId, deleted.hasBackups ? event(world, clusterId, detail) : null);
 }
 
-const event = ({ now }: DeletedClustersWorld, clusterId: string, detail: string): AuditEntry => ({
-  id: newId("audit"),
-  clusterId,
-  at: now().toISOString(),
-  action: "backups-removed",
-  principal: systemPrincipal,
-  role: "system",
-  sourceAddress: "",
-  requestId: "",
-  operationId: null,
-  detail,
-});
+const event = ({ now }: DeletedClustersWorld, clusterId: string, detail: string): AuditEntry =>
+  systemEntry({
+    clusterId,
+    at: now().toISOString(),
+    action: "backups-removed",
+    operationId: null,
+    detail,
+  });

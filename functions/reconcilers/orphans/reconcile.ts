@@ -1,6 +1,6 @@
 import { isOwned } from "@pgherd/layers/domain";
 import { type Belonging, belongingKinds, type Inventory, type Store } from "@pgherd/layers/ports";
-import { errorFields, type Log, newId } from "@pgherd/layers/runtime";
+import { errorFields, type Log, systemEntry } from "@pgherd/layers/runtime";
 
 export interface OrphansWorld {
   readonly store: Pick<
@@ -85,16 +85,6 @@ async function tell(
   const what = `${nameOf(orphan)} says that it is of ${whose}, and nothing on record owns it. ${more}`;
   const detail = `${what.charAt(0).toUpperCase()}${what.slice(1)}`;
   world.log("warn", detail, { action, clusterId, nodeId, kind: orphan.kind, id: orphan.id });
-  await world.store.putAuditEntry({
-    id: newId("audit"),
-    clusterId,
-    at: world.now().toISOString(),
-    action,
-    principal: "pgherd",
-    role: "system",
-    sourceAddress: "",
-    requestId: "",
-    operationId: null,
-    detail,
-  });
+  const at = world.now().toISOString();
+  await world.store.putAuditEntry(systemEntry({ clusterId, at, action, operationId: null, detail }));
 }

@@ -1,6 +1,6 @@
 import type { Operation, OperationKind } from "@pgherd/layers/domain";
 import type { ExecutionState, Executions, Store } from "@pgherd/layers/ports";
-import { errorFields, type Log, newId } from "@pgherd/layers/runtime";
+import { errorFields, type Log, systemEntry } from "@pgherd/layers/runtime";
 
 export interface ReconcilerWorld {
   readonly store: Store;
@@ -156,18 +156,8 @@ async function giveUp(world: ReconcilerWorld, operation: Operation, outcome: str
   const message = `${failed} ${isOver ? "Deleting the cluster removes what is left." : afterwards(kind)}`;
   const endedAt = world.now().toISOString();
   world.log("error", "an operation is given up", { operationId, kind, outcome });
-  await world.store.putAuditEntry({
-    id: newId("audit"),
-    clusterId,
-    at: endedAt,
-    action: `${kind}-failed`,
-    principal: "pgherd",
-    role: "system",
-    sourceAddress: "",
-    requestId: "",
-    operationId,
-    detail: message,
-  });
+  const entry = { clusterId, at: endedAt, action: `${kind}-failed`, operationId, detail: message };
+  await world.store.putAuditEntry(systemEntry(entry));
   if (isOver) await world.store.releaseName(clusterId);
   await world.store.endOperation(operationId, {
     state: "failed",

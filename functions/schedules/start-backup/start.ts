@@ -17,7 +17,7 @@ import {
   type OperationStart,
   type Store,
 } from "@pgherd/layers/ports";
-import { errorFields, type Log, newId } from "@pgherd/layers/runtime";
+import { errorFields, type Log, newId, systemEntry } from "@pgherd/layers/runtime";
 
 export interface BackupStartWorld {
   readonly store: Pick<Store, "getCluster" | "allBackups" | "startBackupOperation">;
@@ -109,18 +109,7 @@ export function startOf(
   return {
     operation,
     idempotency: rememberedAs(operation, wanted),
-    audit: {
-      id: newId("audit"),
-      clusterId,
-      at,
-      action,
-      principal,
-      role: "system",
-      sourceAddress: "",
-      requestId: "",
-      operationId,
-      detail,
-    },
+    audit: systemEntry({ clusterId, at, action, principal, operationId, detail }),
   };
 }
 

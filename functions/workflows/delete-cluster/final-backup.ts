@@ -7,8 +7,8 @@ import {
   pendingOperation,
   typeTaken,
 } from "@pgherd/layers/domain";
-import type { AuditEntry, Executions } from "@pgherd/layers/ports";
-import { errorFields, log, newId } from "@pgherd/layers/runtime";
+import type { Executions } from "@pgherd/layers/ports";
+import { errorFields, log, systemEntry, systemPrincipal } from "@pgherd/layers/runtime";
 import type { Scope } from "@pgherd/layers/runtime/workflow";
 import { readCluster } from "../create-cluster/records.ts";
 import type { ClusterPorts } from "../ports.ts";
@@ -104,7 +104,7 @@ async function begin(scope: DeleteScope, wanted: Wanted): Promise<Seen> {
 async function write(scope: DeleteScope, { backupId, operationId }: Wanted): Promise<void> {
   const { clusterId, ports } = scope;
   const at = new Date().toISOString();
-  const startedBy = (await ports.store.getOperation(scope.operationId))?.startedBy ?? "pgherd";
+  const startedBy = (await ports.store.getOperation(scope.operationId))?.startedBy ?? systemPrincipal;
   const operation = pendingOperation({
     id: operationId,
     clusterId,
@@ -124,41 +124,20 @@ async function write(scope: DeleteScope, { backupId, operationId }: Wanted): Pro
     startedBy,
     startedAt: at,
   });
-  const audit = entryOf(scope, {
-    action: "backup-cluster",
-    operationId,
-    at,
-    detail: "Take the final backup.",
-  });
+  const detail = "Take the final backup.";
+  const audit = systemEntry({ clusterId, at, action: "backup-cluster", operationId, detail });
   await ports.store.startBackupOperation({ operation, audit, idempotency: null }, backup);
 }
 
 /** The backup ends by itself then, within seconds. */
-async function cancel(scope: DeleteScope, { operationId }: Wanted): Promise<string> {
+async function cancel({ clusterId, ports }: DeleteScope, { operationId }: Wanted): Promise<string> {
   const at = new Date().toISOString();
-  const audit = entryOf(scope, {
-    action: "cancel-operation",
-    operationId,
-    at,
-    detail: "Cancel backup-cluster.",
-  });
+  const detail = "Cancel backup-cluster.";
+  const audit = systemEntry({ clusterId, at, action: "cancel-operation", operationId, detail });
   try {
-    await scope.ports.store.requestCancel(operationId, audit, null);
+    await ports.store.requestCancel(operationId, audit, null);
   } catch (error) {
     if (!(error instanceof Problem) || !["operation-ended", "not-found"].includes(error.code)) throw error;
   }
   return "It is cancelled.";
 }
-
-const entryOf = (
-  { clusterId }: DeleteScope,
-  what: Pick<AuditEntry, "action" | "operationId" | "at" | "detail">,
-): AuditEntry => ({
-  id: newId("audit"),
-  clusterId,
-  principal: "pgherd",
-  role: "system",
-  sourceAddress: "",
-  requestId: "",
-  ...what,
-});

@@ -1,5 +1,6 @@
 import type { DurableContext } from "@aws/durable-execution-sdk-js";
 import type { OperationState, OperationStep } from "../../domain/operation/operation.ts";
+import { systemEntry } from "../audit.ts";
 import { newId } from "../ids.ts";
 import type { Ending, Scope, Workflow } from "./declaration.ts";
 import { isPassing } from "./failure.ts";
@@ -59,18 +60,15 @@ export async function end<Ports extends WorkflowPorts>(
         }),
       );
       await atEnd?.(scope, ending);
-      await store.putAuditEntry({
+      const entry = systemEntry({
         id: auditId,
         clusterId: scope.clusterId,
         at: endedAt,
         action: `${kind}-${ending.state}`,
-        principal: "pgherd",
-        role: "system",
-        sourceAddress: "",
-        requestId: "",
         operationId: scope.operationId,
         detail: ending.state === "succeeded" ? "" : ending.message,
       });
+      await store.putAuditEntry(entry);
       const cluster = statusAt(ending, scope.request);
       await store.endOperation(scope.operationId, {
         state: ending.state,
