@@ -7,7 +7,7 @@ import {
   pendingOperation,
 } from "@pgherd/layers/domain";
 import type { Executions, Store } from "@pgherd/layers/ports";
-import { errorFields, type Log, newId, systemEntry, systemPrincipal } from "@pgherd/layers/runtime";
+import { beginExecution, type Log, newId, systemEntry, systemPrincipal } from "@pgherd/layers/runtime";
 
 export interface StartingWorld {
   readonly store: Pick<Store, "startOperation">;
@@ -57,11 +57,6 @@ export async function startBySystem(
     if (error instanceof Problem) return false;
     throw error;
   }
-  try {
-    await world.executions.start(kind, { operationId, clusterId });
-  } catch (error) {
-    // The operation is written: stuck-operations starts what was lost.
-    world.log("error", "the execution could not be started", { operationId, kind, ...errorFields(error) });
-  }
+  await beginExecution(world, operation);
   return true;
 }

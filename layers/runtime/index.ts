@@ -1,5 +1,6 @@
 export * from "./assess.ts";
 export * from "./audit.ts";
+export * from "./begin-execution.ts";
 export * from "./environment.ts";
 export * from "./ids.ts";
 export * from "./log.ts";

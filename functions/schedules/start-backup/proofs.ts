@@ -9,8 +9,8 @@ import {
   planDrill,
 } from "@pgherd/layers/domain";
 import { type Executions, IdempotencyConflict, type OperationStart, type Store } from "@pgherd/layers/ports";
-import { errorFields, type Log, newId } from "@pgherd/layers/runtime";
-import { execute, principalOf, startOf } from "./start.ts";
+import { beginExecution, errorFields, type Log, newId } from "@pgherd/layers/runtime";
+import { principalOf, startOf } from "./start.ts";
 
 export interface ProofStartWorld {
   readonly store: Pick<Store, "getCluster" | "allBackups" | "startBackupOperation" | "createCluster">;
@@ -56,7 +56,7 @@ export async function startScheduledProof(
       log("info", "there is no backup yet that could be proven", fields);
       return false;
     }
-    await execute(world, operation);
+    await beginExecution(world, operation);
     return true;
   } catch (error) {
     if (!(error instanceof Problem || error instanceof IdempotencyConflict)) throw error;

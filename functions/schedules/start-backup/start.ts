@@ -17,7 +17,7 @@ import {
   type OperationStart,
   type Store,
 } from "@pgherd/layers/ports";
-import { errorFields, type Log, newId, systemEntry } from "@pgherd/layers/runtime";
+import { beginExecution, errorFields, type Log, newId, systemEntry } from "@pgherd/layers/runtime";
 
 export interface BackupStartWorld {
   readonly store: Pick<Store, "getCluster" | "allBackups" | "startBackupOperation">;
@@ -58,7 +58,7 @@ export async function startScheduledBackup(
     log("info", "a scheduled backup does not begin now", { ...fields, ...errorFields(error) });
     return false;
   }
-  await execute(world, operation);
+  await beginExecution(world, operation);
   return true;
 }
 
@@ -130,17 +130,4 @@ function rememberedAs(
     headers: {},
     expiresAt: Math.floor(Date.parse(createdAt) / 1000) + rememberedSeconds,
   };
-}
-
-/** The operation is written: what is lost here is started by whoever looks after stuck ones. */
-export async function execute(
-  { executions, log }: Pick<BackupStartWorld, "executions" | "log">,
-  operation: Operation,
-): Promise<void> {
-  const { clusterId, id: operationId, kind } = operation;
-  try {
-    await executions.start(kind, { operationId, clusterId });
-  } catch (error) {
-    log("error", "the execution could not be started", { operationId, kind, ...errorFields(error) });
-  }
 }

@@ -8,7 +8,7 @@ import {
   typeTaken,
 } from "@pgherd/layers/domain";
 import type { Executions } from "@pgherd/layers/ports";
-import { errorFields, log, systemEntry, systemPrincipal } from "@pgherd/layers/runtime";
+import { beginExecution, log, systemEntry, systemPrincipal } from "@pgherd/layers/runtime";
 import type { Scope } from "@pgherd/layers/runtime/workflow";
 import { readCluster } from "../create-cluster/records.ts";
 import type { ClusterPorts } from "../ports.ts";
@@ -92,12 +92,8 @@ async function begin(scope: DeleteScope, wanted: Wanted): Promise<Seen> {
       detail: `Operation ${backupOperationId}, which is about another backup, is waited for.`,
     };
   }
-  try {
-    await ports.executions.start("backup-cluster", { operationId, clusterId });
-  } catch (error) {
-    // The operation is written: a reconciler starts what was lost.
-    log("error", "the execution could not be started", { operationId, ...errorFields(error) });
-  }
+  const { executions } = ports;
+  await beginExecution({ executions, log }, { id: operationId, clusterId, kind: "backup-cluster" });
   return { isDone: false, detail: taking(wanted) };
 }
 
