@@ -78,15 +78,18 @@ function actionsOn(key: string): string[] {
 }
 
 test("a file of the deployment can be read by its key", async () => {
-  const file = join(directory, "program.mjs");
+  const file = join(directory, "program.cjs");
   await writeFile(file, "program");
-  await store.putFile(Bucket, "pgherd/local/abc.mjs", file);
-  expect(await read("pgherd/local/abc.mjs")).toBe("program");
-  expect(recorder.list({ action: "GetObject" }).at(-1)).toMatchObject({
-    roleName: "node",
-    input: { Bucket, Key: "pgherd/local/abc.mjs" },
-    errorCode: null,
-  });
+  await store.putFile(Bucket, "pgherd/local/abc.cjs", file);
+  expect(await read("pgherd/local/abc.cjs")).toBe("program");
+  // A call is recorded when its answer has left.
+  await expect
+    .poll(() => recorder.list({ action: "GetObject" }).at(-1))
+    .toMatchObject({
+      roleName: "node",
+      input: { Bucket, Key: "pgherd/local/abc.cjs" },
+      errorCode: null,
+    });
 });
 
 test("bytes put by the SDK come back the same, whole, streamed and in parts", async () => {
@@ -128,7 +131,7 @@ test("bytes put by the SDK come back the same, whole, streamed and in parts", as
 });
 
 test("a request that is not signed, signed wrongly or by nobody known is refused", async () => {
-  const url = `${endpoints.endpoint}/${Bucket}/pgherd/local/abc.mjs`;
+  const url = `${endpoints.endpoint}/${Bucket}/pgherd/local/abc.cjs`;
   expect((await fetch(url)).status).toBe(403);
   const wrong = new S3Client({
     ...endpoints.operator,
