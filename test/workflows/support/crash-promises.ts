@@ -1,22 +1,23 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openCloud } from "../world/cloud.ts";
-import { ControlPlane } from "../world/control-plane.ts";
-import { crashAlways, crashAt, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
-import { expectUnwound, inventory, inventoryOf } from "../world/expectations.ts";
-
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openCloud } from "../../world/cloud.ts";
+import { ControlPlane } from "../../world/control-plane.ts";
+import { crashAlways, crashAt, type Side } from "../../world/crashes.ts";
+import { type DynamoDB, openDynamoDB } from "../../world/dynamodb.ts";
+import { expectUnwound, inventory, inventoryOf } from "../../world/expectations.ts";
 
 /** A workflow that never ends would run into this instead of the test's deadline. */
 const checkpointsMax = 300;
 
-describe.each(sides)("a control plane that dies %s a checkpoint", (side) => {
+/** What holds wherever the control plane dies; a file for each side, so that both can run at once. */
+export function crashPromises(side: Side): void {
+  let dynamodb: DynamoDB;
+  beforeAll(async () => {
+    dynamodb = openDynamoDB();
+  });
+  afterAll(async () => {
+    await dynamodb[Symbol.asyncDispose]();
+  });
+
   test("of a create or a delete, at whichever: the create ends available, the delete leaves nothing", async () => {
     await using cloud = await openCloud(dynamodb);
     let isDone = { create: false, delete: false };
@@ -97,4 +98,4 @@ describe.each(sides)("a control plane that dies %s a checkpoint", (side) => {
     expectUnwound(operation, { state: "cancelled", message: /cancelled/ });
     expect(await cloud.leftovers()).toEqual([]);
   });
-});
+}
