@@ -73,6 +73,14 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        test: {
+          name: "permissions",
+          include: ["test/permissions/*.test.ts"],
+          testTimeout: infraTimeoutMs,
+          hookTimeout: infraTimeoutMs,
+        },
+      },
     ],
   },
 });

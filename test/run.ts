@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { recordingsVariable } from "./e2e/support/recording.ts";
 
 /**
  * `npm test`: everything that this machine can run, in the order in which a mistake is cheapest to find.
@@ -10,10 +11,23 @@ import { fileURLToPath } from "node:url";
  */
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const kinds = ["lint", "types", "unit", "api", "workflows", "infra", "machines", "e2e", "backups"] as const;
+const kinds = [
+  "lint",
+  "types",
+  "unit",
+  "api",
+  "workflows",
+  "infra",
+  "machines",
+  "e2e",
+  "backups",
+  "permissions",
+] as const;
 type Kind = (typeof kinds)[number];
 /** Each has an environment of its own and mostly waits: for clocks, failovers and archives. */
 const sideBySide: readonly Kind[] = ["e2e", "backups"];
+/** Replay what those recorded. */
+const afterwards: readonly Kind[] = ["permissions"];
 
 interface Count {
   passed: number;
@@ -98,10 +112,30 @@ async function report(kind: Kind): Promise<Count> {
   return count;
 }
 
+async function reportAll(chosen: readonly Kind[]): Promise<readonly Count[]> {
+  const counts: Count[] = [];
+  const isFirst = (kind: Kind) => !sideBySide.includes(kind) && !afterwards.includes(kind);
+  for (const kind of chosen.filter(isFirst)) counts.push(await report(kind));
+  counts.push(...(await Promise.all(chosen.filter((one) => sideBySide.includes(one)).map(report))));
+  for (const kind of chosen.filter((one) => afterwards.includes(one))) counts.push(await report(kind));
+  return counts;
+}
+
+/** A directory for what environments record, for as long as the work takes; one that is named already is kept. */
+async function withRecordings<T>(chosen: readonly Kind[], work: () => Promise<T>): Promise<T> {
+  const isRecording = chosen.some((kind) => sideBySide.includes(kind));
+  if (!isRecording || process.env[recordingsVariable] !== undefined) return work();
+  const directory = await mkdtemp(join(tmpdir(), "pgherd-recordings-"));
+  process.env[recordingsVariable] = directory;
+  try {
+    return await work();
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
 const chosen = selectKinds(process.argv.slice(2));
-const counts: Count[] = [];
-for (const kind of chosen.filter((one) => !sideBySide.includes(one))) counts.push(await report(kind));
-counts.push(...(await Promise.all(chosen.filter((one) => sideBySide.includes(one)).map(report))));
+const counts = await withRecordings(chosen, () => reportAll(chosen));
 const passed = counts.reduce((sum, count) => sum + count.passed, 0);
 const failed = counts.reduce((sum, count) => sum + count.failed, 0);
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);

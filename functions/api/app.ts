@@ -16,6 +16,7 @@ import { failoverCluster } from "./clusters/failover.ts";
 import { getCluster } from "./clusters/get.ts";
 import { listClusters } from "./clusters/list.ts";
 import { getLogs } from "./clusters/logs.ts";
+import { getMetrics } from "./clusters/metrics.ts";
 import { patchCluster } from "./clusters/patch.ts";
 import { pauseCluster } from "./clusters/pause.ts";
 import { recoverCluster } from "./clusters/recover.ts";
@@ -51,6 +52,7 @@ export function createApi(context: ApiContext): HttpApp {
     replaceNode,
     recoverCluster,
     getTopology,
+    getMetrics,
     switchoverCluster,
     failoverCluster,
     restartCluster,

@@ -1,6 +1,6 @@
-import type { EnvironmentConfig } from "./schema.ts";
+import type { EnvironmentConfigFile } from "./schema.ts";
 
-export const devConfig: EnvironmentConfig = {
+export const devConfig: EnvironmentConfigFile = {
   name: "dev",
   deployer: "cloudformation",
   region: "eu-central-1",

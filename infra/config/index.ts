@@ -1,7 +1,7 @@
 import { devConfig } from "./dev.ts";
 import { localConfig } from "./local.ts";
 import { prodConfig } from "./prod.ts";
-import { checkConfig, type EnvironmentConfig } from "./schema.ts";
+import { checkConfig, type EnvironmentConfig, type EnvironmentConfigFile } from "./schema.ts";
 import { stagingConfig } from "./staging.ts";
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -11,7 +11,7 @@ const configs = {
   dev: () => devConfig,
   staging: () => stagingConfig,
   prod: () => prodConfig,
-} as const satisfies Record<string, (variables: Variables) => EnvironmentConfig>;
+} as const satisfies Record<string, (variables: Variables) => EnvironmentConfigFile>;
 
 export type StageName = keyof typeof configs;
 export const stageNames = Object.keys(configs) as readonly StageName[];

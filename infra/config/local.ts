@@ -1,4 +1,4 @@
-import type { EnvironmentConfig } from "./schema.ts";
+import type { EnvironmentConfigFile } from "./schema.ts";
 
 /**
  * One machine. What differs between two state directories comes from variables, so that both run the same template.
@@ -9,7 +9,7 @@ export const localInputs = {
   issuer: "PGHERD_LOCAL_ISSUER",
 } as const;
 
-export function localConfig(variables: Readonly<Record<string, string | undefined>>): EnvironmentConfig {
+export function localConfig(variables: Readonly<Record<string, string | undefined>>): EnvironmentConfigFile {
   const cidr = variables[localInputs.vpcCidr] ?? "198.18.0.0/22";
   return {
     name: "local",

@@ -1,6 +1,6 @@
-import type { EnvironmentConfig } from "./schema.ts";
+import type { EnvironmentConfigFile } from "./schema.ts";
 
-export const prodConfig: EnvironmentConfig = {
+export const prodConfig: EnvironmentConfigFile = {
   name: "prod",
   deployer: "cloudformation",
   region: "eu-central-1",

@@ -8,6 +8,8 @@ import { findInstanceType, instanceTypeSummary } from "../../layers/domain/clust
 
 const zonesMax = 6;
 const principalsMax = 200;
+/** Each is a subscription that someone has to confirm. */
+const alarmEmailsMax = 20;
 
 const cidrSchema = z.cidrv4({ error: "must be an IPv4 block such as 10.20.0.0/16" });
 const zoneSchema = z
@@ -71,7 +73,7 @@ export const environmentConfigSchema = z.strictObject({
       /^[a-z][a-z0-9-]{0,18}[a-z0-9]$/,
       "must be 2 to 20 characters: a lower-case letter first, then lower-case letters, digits and hyphens, no hyphen last",
     ),
-  /** What carries the template out. It changes no resource, only what CloudFormation itself needs. */
+  /** What carries the template out: "local" leaves out what only CloudFormation or CloudWatch has a use for. */
   deployer: z.enum(["cloudformation", "local"]),
   /** The account of the caller's credentials where none is named. */
   account: z
@@ -106,6 +108,14 @@ export const environmentConfigSchema = z.strictObject({
   defaultDeletionProtection: z.boolean(),
   /** What holds data survives the deletion of its stack, which takes a deliberate act. */
   keepData: z.boolean(),
+  /** Who learns of alarms. None by default: an address has to confirm its subscription before it gets a mail. */
+  alarms: z
+    .strictObject({
+      emails: z
+        .array(z.email({ error: "must be an address such as oncall@example.com" }))
+        .max(alarmEmailsMax, `must name at most ${alarmEmailsMax} addresses; a distribution list takes more`),
+    })
+    .default({ emails: [] }),
   logRetentionDays: z.union(
     [z.literal(1), z.literal(7), z.literal(14), z.literal(30), z.literal(90), z.literal(365)],
     {
@@ -114,6 +124,8 @@ export const environmentConfigSchema = z.strictObject({
   ),
 });
 export type EnvironmentConfig = z.infer<typeof environmentConfigSchema>;
+/** A config as its file writes it: what has a default may be left out. */
+export type EnvironmentConfigFile = z.input<typeof environmentConfigSchema>;
 export type NetworkConfig = EnvironmentConfig["network"];
 export type AccessConfig = EnvironmentConfig["access"];
 

@@ -1,6 +1,6 @@
-import type { EnvironmentConfig } from "./schema.ts";
+import type { EnvironmentConfigFile } from "./schema.ts";
 
-export const stagingConfig: EnvironmentConfig = {
+export const stagingConfig: EnvironmentConfigFile = {
   name: "staging",
   deployer: "cloudformation",
   region: "eu-central-1",

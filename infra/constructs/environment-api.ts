@@ -32,6 +32,8 @@ const openPaths = ["/healthz", "/openapi.json", "/docs"];
  * answers only what its authorizer refuses, what exceeds the rate and what exceeds its own limits of size.
  */
 export class EnvironmentApi extends Construct {
+  readonly apiId: string;
+
   constructor(
     scope: Construct,
     id: string,
@@ -47,6 +49,7 @@ export class EnvironmentApi extends Construct {
       description: `pgherd, environment ${props.environment}`,
       createDefaultStage: false,
     });
+    this.apiId = api.apiId;
     const integration = new HttpLambdaIntegration("Function", props.handler.function, {
       scopePermissionToRoute: false,
     });

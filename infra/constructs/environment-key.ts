@@ -1,9 +1,9 @@
 import { RemovalPolicy, Stack } from "aws-cdk-lib";
-import type { IGrantable } from "aws-cdk-lib/aws-iam";
+import { type IGrantable, PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
 import { allow } from "./allow.ts";
-import { clusterParametersArn, storeParametersArn } from "./names.ts";
+import { alarmsOfEnvironment, clusterParametersArn, storeParametersArn } from "./names.ts";
 
 /**
  * The environment's own key for secrets, volumes and backups. AWS's own key for parameters would let every principal of the
@@ -12,6 +12,7 @@ import { clusterParametersArn, storeParametersArn } from "./names.ts";
 export class EnvironmentKey extends Construct {
   readonly keyArn: string;
   readonly #environment: string;
+  readonly #key: Key;
 
   constructor(
     scope: Construct,
@@ -26,7 +27,20 @@ export class EnvironmentKey extends Construct {
       enableKeyRotation: true,
       removalPolicy: props.keepData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
+    this.#key = key;
     this.keyArn = key.keyArn;
+  }
+
+  /** CloudWatch is not a principal of the account: without this its alarms reach no topic that the key encrypts. */
+  allowAlarms(): void {
+    this.#key.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
+        actions: ["kms:Decrypt", "kms:GenerateDataKey*"],
+        resources: ["*"],
+        conditions: alarmsOfEnvironment(this, this.#environment),
+      }),
+    );
   }
 
   /** Through Parameter Store alone, and only what lies below `/pgherd/<environment>/<clusterId>/<below>`. */

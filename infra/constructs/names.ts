@@ -65,6 +65,21 @@ export function clusterRequest(environment: string): Record<string, Record<strin
   };
 }
 
+/** CloudWatch on behalf of the environment's own alarms, which are named after it. */
+export function alarmsOfEnvironment(
+  scope: Construct,
+  environment: string,
+): Record<string, Record<string, string>> {
+  const { account } = Stack.of(scope);
+  const alarms = Stack.of(scope).formatArn({
+    service: "cloudwatch",
+    resource: "alarm",
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    resourceName: resourceName(environment, "*"),
+  });
+  return { StringEquals: { "aws:SourceAccount": account }, ArnLike: { "aws:SourceArn": alarms } };
+}
+
 /** A function of the control plane, known by its name alone. */
 export function functionArn(scope: Construct, environment: string, name: string): string {
   return Stack.of(scope).formatArn({

@@ -8,9 +8,12 @@ import { type OperationKind, operationKindSchema } from "../../layers/domain/ope
 import type { BuildOutput } from "../build/build.ts";
 import type { FunctionSource } from "../build/tree.ts";
 import type { EnvironmentConfig } from "../config/schema.ts";
+import type { Watched } from "../constructs/alarm-list.ts";
+import { EnvironmentAlarms } from "../constructs/alarms.ts";
 import { scheduleTarget } from "../constructs/cluster-schedules.ts";
 import { ClusterSecrets } from "../constructs/cluster-secrets.ts";
 import { ControlPlaneFunction, type FunctionEnvironment } from "../constructs/control-plane-function.ts";
+import { EnvironmentDashboards } from "../constructs/dashboards.ts";
 import { DurableWorkflow } from "../constructs/durable-workflow.ts";
 import { EnvironmentApi } from "../constructs/environment-api.ts";
 import { NodeDocument } from "../constructs/node-document.ts";
@@ -96,9 +99,23 @@ export class ControlPlaneStack extends EnvironmentStack {
         workflows: Object.fromEntries([...workflows].map(([kind, workflow]) => [kind, workflow.aliasArn])),
       },
     };
-    this.#addApi(starting, workflows);
+    const api = this.#addApi(starting, workflows);
     this.#addReconcilers({ environment, starting }, workflows);
     this.#addScheduleTarget(starting, workflows);
+    if (config.deployer === "cloudformation") this.#addAlarms(api);
+  }
+
+  #addAlarms(api: EnvironmentApi): void {
+    const { build, config, data } = this.#ground;
+    const watched: Watched = {
+      environment: config.name,
+      apiId: api.apiId,
+      tableName: data.table.tableName,
+      // A workflow's failure is its operation's, which has alarms of its own.
+      functions: build.functions.filter(({ kind }) => kind !== "workflow").map(({ name }) => name),
+    };
+    new EnvironmentAlarms(this, "Alarms", { watched, emails: config.alarms.emails, keyArn: data.key.keyArn });
+    new EnvironmentDashboards(this, "Dashboards", watched);
   }
 
   #functionEnvironment(launchTemplateId: string): FunctionEnvironment {
@@ -234,7 +251,10 @@ export class ControlPlaneStack extends EnvironmentStack {
     this.#ground.data.schedules.grantApply(workflow);
   }
 
-  #addApi(environment: FunctionEnvironment, workflows: ReadonlyMap<OperationKind, DurableWorkflow>): void {
+  #addApi(
+    environment: FunctionEnvironment,
+    workflows: ReadonlyMap<OperationKind, DurableWorkflow>,
+  ): EnvironmentApi {
     const source = environment.build.functions.find(({ kind }) => kind === "api");
     if (source === undefined) {
       throw new Error("functions/api/index.ts is not there: without it an environment has no API");
@@ -256,7 +276,7 @@ export class ControlPlaneStack extends EnvironmentStack {
       workflow.grantStart(handler);
     }
     const { name, access } = this.#ground.config;
-    new EnvironmentApi(this, "Api", { environment: name, access, handler });
+    return new EnvironmentApi(this, "Api", { environment: name, access, handler });
   }
 
   /** Called by the scheduler, with the role of the schedules. */

@@ -30,6 +30,7 @@ export class DataStack extends EnvironmentStack {
     });
     this.table = new ClusterTable(this, "Table", { keepData: config.keepData });
     this.key = new EnvironmentKey(this, "Key", { environment: config.name, keepData: config.keepData });
+    if (config.deployer === "cloudformation") this.key.allowAlarms();
     this.backups = new BackupStore(this, "Backups", { key: this.key, keepData: config.keepData });
     this.schedules = new ClusterSchedules(this, "Schedules", {
       environment: config.name,

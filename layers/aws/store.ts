@@ -23,6 +23,7 @@ import * as restorePoints from "./store/restore-points.ts";
  * | node | `CLUSTER#<clusterId>` | `NODE#<nodeId>` | `CLUSTERS` / `<clusterId>#<nodeId>` | |
  * | CA certificate (public) | `CLUSTER#<clusterId>` | `AUTHORITY` | | |
  * | health record | `CLUSTER#<clusterId>` | `ASSESSMENT` | | |
+ * | newest metrics (TTL `expiresAt`) | `CLUSTER#<clusterId>` | `ASSESSMENT#METRICS` | | |
  * | claim of a name | `NAME#<name>` | `NAME` | | |
  * | operation with its steps | `OPERATION#<operationId>` | `OPERATION` | `OPERATIONS` / `<operationId>` | `CLUSTER#<clusterId>` / `<operationId>` |
  * | marker: has not ended | `OPEN_OPERATIONS` | `<operationId>` | | |
@@ -73,6 +74,9 @@ export class DynamoStore implements Store {
   readHealth: Store["readHealth"] = (clusterId) => health.readHealth(this.#table, clusterId);
   updateHealth: Store["updateHealth"] = (clusterId, update) =>
     health.updateHealth(this.#table, clusterId, update);
+  putMetrics: Store["putMetrics"] = (clusterId, metrics) =>
+    health.putMetrics(this.#table, clusterId, metrics);
+  readMetrics: Store["readMetrics"] = (clusterId) => health.readMetrics(this.#table, clusterId);
 
   putNode: Store["putNode"] = (clusterId, node) => clusterParts.putNode(this.#table, clusterId, node);
   removeNode: Store["removeNode"] = (clusterId, nodeId) =>

@@ -7,6 +7,7 @@ const statusSchema = z.object({
   header: z.object({ member_id: z.string() }),
   leader: z.string().default("0"),
   isLearner: z.boolean().default(false),
+  dbSize: z.string().regex(/^\d+$/).default("0"),
 });
 const nobody = "0";
 /** An etcd that is well answers within milliseconds. */
@@ -19,6 +20,8 @@ export interface DcsStatus {
   readonly knowsLeader: boolean;
   readonly isLeader: boolean;
   readonly isLearner: boolean;
+  /** Of its backend, which its quota limits. */
+  readonly dbBytes: number;
 }
 
 /** Rejects when the member does not answer in time, or not as etcd does. */
@@ -29,7 +32,13 @@ export async function askDcsStatus(
 ): Promise<DcsStatus> {
   const path = "/v3/maintenance/status";
   const { body } = await client.post(address, nodePorts.etcdClient, path, timeoutMs, {});
-  const { header, leader, isLearner } = statusSchema.parse(body);
+  const { header, leader, isLearner, dbSize } = statusSchema.parse(body);
   const memberId = header.member_id;
-  return { memberId, isLearner, knowsLeader: leader !== nobody, isLeader: leader === memberId };
+  return {
+    memberId,
+    isLearner,
+    knowsLeader: leader !== nobody,
+    isLeader: leader === memberId,
+    dbBytes: Number(dbSize),
+  };
 }

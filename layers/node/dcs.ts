@@ -15,8 +15,8 @@ type DcsMember = Observation["dcs"]["members"][number];
 /** A member is healthy when it answers and knows a leader. */
 async function askMember(client: PeerClient, peer: Peer, timeoutMs: number): Promise<DcsMember> {
   try {
-    const { knowsLeader, isLeader } = await askDcsStatus(client, peer.address, timeoutMs);
-    return { nodeId: peer.nodeId, healthy: knowsLeader, leader: isLeader };
+    const { knowsLeader, isLeader, dbBytes } = await askDcsStatus(client, peer.address, timeoutMs);
+    return { nodeId: peer.nodeId, healthy: knowsLeader, leader: isLeader, dbBytes };
   } catch {
     // It does not answer, or not as etcd does: that is what was asked.
     return { nodeId: peer.nodeId, healthy: false, leader: false };

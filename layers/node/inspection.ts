@@ -5,6 +5,7 @@ import { nodePorts } from "../domain/cluster/node-ports.ts";
 import { dynamicConfiguration, dynamicDrift, nodePaths } from "../domain/config/index.ts";
 import type { Inspection } from "../domain/node/inspect-verbs.ts";
 import type { NodeIntent, Peer } from "../domain/node/protocol.ts";
+import { inspectConnections } from "./connections.ts";
 import { NodeFailure } from "./failure.ts";
 import type { PeerClient } from "./peer-client.ts";
 import { serviceStates } from "./service-states.ts";
@@ -73,10 +74,11 @@ export async function inspectSelf(
 ): Promise<Inspection> {
   const self = selfOf(intent);
   const hasPostgres = self.services.includes("postgres");
-  const [states, space, wal, patroni, changed] = await Promise.all([
+  const [states, space, wal, connections, patroni, changed] = await Promise.all([
     serviceStates(self.services.map((service) => unitOf[service])),
     disk(),
     hasPostgres ? inspectWal(nodePaths.postgresData) : noWal,
+    hasPostgres ? inspectConnections() : null,
     client === null ? silent : askPatroni(client, intent, patroniTimeoutMs),
     changedSince(),
   ]);
@@ -86,6 +88,7 @@ export async function inspectSelf(
     services: Object.fromEntries([...states].map(([unit, { state }]) => [unit, state])),
     disk: space,
     wal,
+    connections,
     certificateNotAfter: new Date(new X509Certificate(intent.nodeCertificate).validTo).toISOString(),
     nowMs: Date.now(),
     drift: [...changed, ...dynamic].map((path) => ({ path })),

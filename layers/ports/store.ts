@@ -3,6 +3,7 @@ import type { DeletedCluster } from "../domain/backup/deleted.ts";
 import type { BackupDrill } from "../domain/backup/drill.ts";
 import type { RestorePoint } from "../domain/backup/restore-point.ts";
 import type { Cluster, ClusterNode, ClusterStatus, Drift } from "../domain/cluster/cluster.ts";
+import type { ClusterMetrics } from "../domain/cluster/health/metrics.ts";
 import type { HealthRecord } from "../domain/cluster/health-record.ts";
 import type { ClusterSpec } from "../domain/cluster/spec.ts";
 import type { Operation, OperationKind, OperationStep } from "../domain/operation/operation.ts";
@@ -150,6 +151,11 @@ export interface Store {
    * `available` or `degraded`. False where that is not so; then nothing is written.
    */
   updateHealth(clusterId: string, update: HealthUpdate): Promise<boolean>;
+
+  /** Keeps the newest only; they are forgotten a day after the last, or with the cluster. */
+  putMetrics(clusterId: string, metrics: ClusterMetrics): Promise<void>;
+  /** Null where nobody has looked at the cluster for a day. */
+  readMetrics(clusterId: string): Promise<ClusterMetrics | null>;
 
   /** Writes a node whole; the same node again replaces it. */
   putNode(clusterId: string, node: ClusterNode): Promise<void>;

@@ -16,6 +16,7 @@ import { addressesOf, type EnvironmentSettings } from "../environment/settings.t
 import { LambdaService } from "../lambda/service.ts";
 import { gatewayAddress } from "../machines/addresses.ts";
 import { NspawnDriver } from "../machines/nspawn.ts";
+import type { CallListener } from "../permissions/watch.ts";
 import type { Documents } from "../state/documents.ts";
 import { ensureKeyFile } from "../state/key-file.ts";
 import { announceForeignStore } from "./foreign-store.ts";
@@ -42,9 +43,10 @@ export async function openServices(options: {
   objects: ObjectStore;
   recorder: Recorder;
   faults: Faults;
+  onCall: CallListener;
   log: Log;
 }): Promise<Services> {
-  const { paths, settings, documents, recorder, faults, log } = options;
+  const { paths, settings, documents, recorder, faults, onCall, log } = options;
   const { region, account, bridge, cidr } = settings;
   const addresses = addressesOf(settings);
   const onError = log.error;
@@ -90,6 +92,7 @@ export async function openServices(options: {
       // A public authority would have signed it elsewhere.
       NODE_EXTRA_CA_CERTS: paths.foreignAuthority,
     }),
+    onCall,
     onError,
   });
   const scheduler = new SchedulerService({
@@ -98,6 +101,7 @@ export async function openServices(options: {
     account,
     invoke: (reference, payload) => lambda.invoke({ reference, payload, type: "Event" }),
     recorder,
+    onCall,
     onError,
   });
   const endpoints = new EndpointServer({
@@ -105,7 +109,12 @@ export async function openServices(options: {
     identities,
     recorder,
     faults,
-    objects: new S3Front({ store: options.objects, watch: watchCalls({ recorder, faults }), onError }),
+    objects: new S3Front({
+      store: options.objects,
+      watch: watchCalls({ recorder, faults, onCall }),
+      onError,
+    }),
+    onCall,
     onError,
   });
   return { identities, ec2, ssm, lambda, scheduler, endpoints };

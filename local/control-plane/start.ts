@@ -16,6 +16,7 @@ import { Tokens } from "../gateway/tokens.ts";
 import { Timers } from "../lambda/timers.ts";
 import { gatewayAddress } from "../machines/addresses.ts";
 import { ensureNetwork } from "../machines/network.ts";
+import { openPermissions } from "../permissions/open.ts";
 import { Documents } from "../state/documents.ts";
 import { LogFile } from "../state/log-file.ts";
 import { Log } from "./log.ts";
@@ -59,7 +60,14 @@ export async function startControlPlane(
   await guardPorts(settings.bridge, [settings.ports.dynamoDb]);
 
   onProgress("starting DynamoDB Local and the object store");
-  const records = { recorder: new Recorder(), faults: new Faults() };
+  const permissions = await openPermissions({
+    ...settings,
+    file: paths.permissions,
+    documents,
+    onError: log.error,
+  });
+  const { onCall } = permissions;
+  const records = { recorder: new Recorder(), faults: new Faults(), onCall };
   const stores = new Stores({ ...prepared, ...records, log });
   await stores.start();
   const objects = await ObjectStore.open({ directory: paths.objects, writer: "control-plane" });
@@ -69,6 +77,7 @@ export async function startControlPlane(
 
   onProgress("deploying the stage");
   const deployment = await deployStage(parts);
+  permissions.deployed(deployment);
   const metadata = await serveMetadata(parts, deployment);
   onProgress("starting machines that should run");
   await recover(parts);
@@ -91,6 +100,7 @@ export async function startControlPlane(
       await Promise.all([services.endpoints.close(), metadata.close()]);
       objects.close();
       await stores.stop();
+      await permissions.close();
       documents.close();
     },
   };

@@ -9,6 +9,7 @@ import type { EnvironmentPaths } from "../environment/paths.ts";
 import type { EnvironmentSettings } from "../environment/settings.ts";
 import { gatewayAddress } from "../machines/addresses.ts";
 import { redirectServices } from "../machines/network.ts";
+import type { CallListener } from "../permissions/watch.ts";
 import { KeptChild } from "./children.ts";
 import { foreignPlace } from "./foreign-store.ts";
 import type { Log } from "./log.ts";
@@ -26,6 +27,7 @@ export class Stores {
     dynamoDbLibraries: string;
     recorder: Recorder;
     faults: Faults;
+    onCall: CallListener;
     log: Log;
   }) {
     const { paths, settings } = options;

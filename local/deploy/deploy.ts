@@ -19,6 +19,10 @@ export interface Deployment {
   readonly rules: readonly TimerRule[];
   /** Name or ARN of an instance profile → its role's name. */
   readonly roleOf: (instanceProfile: string) => string | null;
+  /** ARN of the key that a bucket's objects are encrypted with; null where that is one of AWS's own. */
+  readonly keyOfBucket: (bucket: string) => string | null;
+  /** Stack name and logical id → what the resource answers. */
+  readonly resources: Readonly<Record<string, Deployed>>;
   /** Whose tokens the routes with a JWT authorizer take; null where no route has one. */
   readonly authorizer: JwtAuthorizer | null;
   /** Stack name and logical id of what is new, other than at the last deployment, or removed. */
@@ -58,18 +62,24 @@ export async function deploy(
     integrations: new Map(),
     authorizers: new Map(),
     instanceProfiles: new Map(),
+    bucketKeys: new Map(),
   };
+  const resources: Record<string, Deployed> = {};
   const exports = new Map<string, string>();
   const records = new ResourceRecords(targets.documents);
   const changed: string[] = [];
   for (const { stack, template } of templates) {
-    changed.push(...(await deployStack(stack, template, { targets, collected, assets, exports, records })));
+    changed.push(
+      ...(await deployStack(stack, template, { targets, collected, assets, exports, records, resources })),
+    );
   }
   changed.push(...(await removeGone(records, targets)));
   return {
     routes: collected.routes,
     rules: collected.rules,
     roleOf: (instanceProfile) => collected.instanceProfiles.get(instanceProfile) ?? null,
+    keyOfBucket: (bucket) => collected.bucketKeys.get(bucket) ?? null,
+    resources,
     authorizer: [...collected.authorizers.values()][0] ?? null,
     changed,
   };
@@ -94,6 +104,7 @@ async function deployStack(
     assets: AssetDirectories;
     exports: Map<string, string>;
     records: ResourceRecords;
+    resources: Record<string, Deployed>;
   },
 ): Promise<string[]> {
   const { targets, collected, assets, exports, records } = work;
@@ -113,6 +124,7 @@ async function deployStack(
       resource.Type,
     );
     resources.set(logicalId, deployed);
+    work.resources[key] = deployed;
     const isChanged = records.put({
       key,
       type: resource.Type,

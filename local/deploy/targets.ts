@@ -47,6 +47,8 @@ export interface Collected {
   readonly authorizers: Map<string, JwtAuthorizer>;
   /** Name and ARN of an instance profile → its role. */
   readonly instanceProfiles: Map<string, string>;
+  /** Bucket → ARN of the key that its objects are encrypted with. */
+  readonly bucketKeys: Map<string, string>;
 }
 
 /** Where the code of an asset lies, by bucket and key. */

@@ -1,6 +1,7 @@
 import { randomUUID, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { CallListener } from "../permissions/watch.ts";
 import { administrationPrefix, answerAdministration } from "./administration.ts";
 import { Dropped, type Faults, suffer } from "./faults.ts";
 import type { Identities } from "./identities.ts";
@@ -30,6 +31,8 @@ export interface EndpointServerOptions {
   readonly recorder: Recorder;
   readonly faults: Faults;
   readonly objects?: ObjectFront;
+  /** Hears of calls before they are carried out, while what they remove is there. */
+  readonly onCall?: CallListener;
   /** Hears of errors that are nobody's answer: defects of ours. */
   readonly onError?: (error: unknown) => void;
 }
@@ -134,6 +137,7 @@ export class EndpointServer {
     const startedAt = performance.now();
     const effects = this.#options.faults.take({ service: service.name, action, caller, input });
     let errorCode: string | null = null;
+    this.#options.onCall?.({ service: service.name, action, input, caller });
     try {
       for (const effect of effects) await suffer(effect, throttled(service.name));
       const output = await service.call(action, input, caller);

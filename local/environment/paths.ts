@@ -30,6 +30,8 @@ export interface EnvironmentPaths {
     readonly foreignObjects: string;
   };
   readonly documents: string;
+  /** Which permissions roles have used: see docs/decisions/permission-replay.md. */
+  readonly permissions: string;
   readonly dynamoDb: string;
   readonly objects: string;
   readonly foreignObjects: string;
@@ -67,6 +69,7 @@ export function environmentPaths(variables: Readonly<Record<string, string | und
       foreignObjects: join(keys, "foreign-objects.pem"),
     },
     documents: join(state, "documents.sqlite"),
+    permissions: join(state, "permissions.jsonl"),
     dynamoDb: join(state, "dynamodb"),
     objects: join(state, "objects"),
     foreignObjects: join(state, "foreign-objects"),

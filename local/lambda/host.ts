@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import type { Identities } from "../endpoints/identities.ts";
+import type { CallListener } from "../permissions/watch.ts";
 import { LogFile } from "../state/log-file.ts";
 import type { FunctionConfiguration } from "./functions.ts";
 import { FunctionPool } from "./pool.ts";
+import type { TableUse } from "./runtime/messages.ts";
 
 export interface HostOptions {
   readonly identities: Identities;
@@ -15,6 +17,8 @@ export interface HostOptions {
   readonly logDirectory: string;
   /** Where the environment is and whom it trusts: `AWS_ENDPOINT_URL…`; asked for at every process start. */
   readonly endpointEnvironment: () => Readonly<Record<string, string>>;
+  /** Hears how functions use tables. */
+  readonly onCall?: CallListener;
 }
 
 /** Longer than a function's process lives. */
@@ -77,10 +81,17 @@ export class FunctionHost {
         environment: this.#environmentOf(configuration, version),
         memoryMiB: configuration.memoryMiB,
         log: this.#logOf(configuration.functionName),
+        onTableUse: (use) => this.#hearOfTable(configuration, use),
       }),
     });
     this.#pools.set(key, { pool, configuration });
     return pool;
+  }
+
+  #hearOfTable({ functionName, roleName }: FunctionConfiguration, { action, ...input }: TableUse): void {
+    const arn = `arn:aws:sts::${this.#options.account}:assumed-role/${roleName}/${functionName}`;
+    const caller = { accessKeyId: "", arn, roleName };
+    this.#options.onCall?.({ service: "dynamodb", action, input, caller });
   }
 
   #logOf(functionName: string): LogFile {

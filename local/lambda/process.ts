@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import { ServiceError } from "../endpoints/service.ts";
 import type { LogFile } from "../state/log-file.ts";
-import type { FunctionErrorPayload, InvokeMessage, ProcessMessage } from "./runtime/messages.ts";
+import type { FunctionErrorPayload, InvokeMessage, ProcessMessage, TableUse } from "./runtime/messages.ts";
 
 export interface ProcessOptions {
   /** The Node.js binary that functions run on. */
@@ -10,6 +10,7 @@ export interface ProcessOptions {
   readonly environment: Readonly<Record<string, string>>;
   readonly memoryMiB: number;
   readonly log: LogFile;
+  readonly onTableUse: (use: TableUse) => void;
 }
 
 /** The function answered with an error, was killed, or could not be loaded. */
@@ -38,6 +39,7 @@ const heapShare = 0.9;
 /** One execution environment of a function: a process that runs one invocation at a time. */
 export class FunctionProcess {
   readonly #child: ChildProcess;
+  readonly #onTableUse: (use: TableUse) => void;
   readonly #ready = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<void>();
   #pending: Pending | null = null;
@@ -45,6 +47,7 @@ export class FunctionProcess {
   lastUsedAt = Date.now();
 
   constructor(options: ProcessOptions) {
+    this.#onTableUse = options.onTableUse;
     this.#child = fork(entry, [], {
       execPath: options.node,
       execArgv: [
@@ -131,6 +134,9 @@ export class FunctionProcess {
         if (this.#pending?.requestId === message.requestId) {
           this.#pending.answer.reject(new FunctionError(message.error));
         }
+        return;
+      case "table":
+        this.#onTableUse(message.use);
     }
   }
 

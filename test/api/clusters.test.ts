@@ -173,7 +173,7 @@ describe("GET /v1/clusters/{clusterId}", () => {
   test.each(["nope", "opn_01ARZ3NDEKTSV4RRFFQ69G5FAV", "clu_%20", "clu_01ARZ3NDEKTSV4RRFFQ69G5FAV"])(
     "answers 404 for %s",
     async (id) => {
-      for (const below of ["", "/topology", "/connection", "/events"]) {
+      for (const below of ["", "/topology", "/metrics", "/connection", "/events"]) {
         const reply = await world.call("GET", `/v1/clusters/${id}${below}`);
         expect(code(reply)).toEqual([404, "not-found"]);
       }

@@ -71,6 +71,7 @@ test("the document describes every route of the API", async () => {
       "POST /v1/clusters/{clusterId}/start",
       "POST /v1/clusters/{clusterId}/stop",
       "GET /v1/clusters/{clusterId}/topology",
+      "GET /v1/clusters/{clusterId}/metrics",
       "GET /v1/operations",
       "GET /v1/operations/{operationId}",
       "POST /v1/clusters",

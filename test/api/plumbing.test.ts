@@ -25,6 +25,7 @@ const routes: readonly [string, string, Role][] = [
   ["GET", `/v1/clusters/${newClusterId()}`, "viewer"],
   ["DELETE", `/v1/clusters/${newClusterId()}`, "admin"],
   ["GET", `/v1/clusters/${newClusterId()}/topology`, "viewer"],
+  ["GET", `/v1/clusters/${newClusterId()}/metrics`, "viewer"],
   ["GET", `/v1/clusters/${newClusterId()}/connection`, "viewer"],
   ["GET", `/v1/clusters/${newClusterId()}/events`, "viewer"],
   ["GET", "/v1/operations", "viewer"],

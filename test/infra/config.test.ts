@@ -56,6 +56,11 @@ const wrong = [
     { defaultInstanceType: "m7i.large" },
     "defaultInstanceType: must be one of t4g.micro to",
   ],
+  [
+    "an alarm for nobody's address",
+    { alarms: { emails: ["oncall"] } },
+    "alarms.emails.0: must be an address such as oncall@example.com",
+  ],
   ["a field that does not exist", { regoin: "eu-central-1" }, 'Unrecognized key: "regoin"'],
 ] as const;
 

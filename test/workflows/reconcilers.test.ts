@@ -13,6 +13,7 @@ import { AwsInventory } from "../../layers/aws/inventory.ts";
 import { type Cluster, tagNames, unknownHealth, wellSentence } from "../../layers/domain/index.ts";
 import { CommandError, type Executions, type NodeCommandPort } from "../../layers/ports/index.ts";
 import { newId } from "../../layers/runtime/ids.ts";
+import type { PublishMetrics } from "../../layers/runtime/metrics.ts";
 import { type Cloud, openCloud, zones } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
 import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
@@ -115,6 +116,7 @@ class Nodes {
       services: { "patroni.service": "active" },
       disk: { totalBytes: 100, usedBytes: 10 },
       wal: { bytes: 1, readyCount: 0, oldestReadySeconds: null },
+      connections: { used: 47, max: 94 },
       certificateNotAfter: this.certificateNotAfter,
       nowMs: Date.now(),
       drift: this.drift,
@@ -124,9 +126,16 @@ class Nodes {
   }
 }
 
-function watchOf(cloud: Cloud, nodes: Nodes): ClusterWatch {
+/** A metric as CloudWatch would have it: what it is about, its name and its value. */
+type Published = [about: string, name: string, value: number];
+
+function watchOf(cloud: Cloud, nodes: Nodes, published: Published[] = []): ClusterWatch {
   const { store, compute } = cloud.ports;
-  const world = { store, compute, commands: nodes, now: () => new Date(), log };
+  const publish: PublishMetrics = (dimensions, metrics) => {
+    const about = Object.values(dimensions).join(" ");
+    for (const { name, value } of metrics) published.push([about, name, value]);
+  };
+  const world = { environment: "test", store, compute, commands: nodes, now: () => new Date(), log, publish };
   return new ClusterWatch(world, { confirmMs: 0 });
 }
 
@@ -203,6 +212,67 @@ describe("the health of clusters", () => {
     await watchOf(cloud, nodes).round();
     expect(nodes.sent).toEqual([]);
     expect((await read(cloud, cluster)).status).toBe("deleting");
+  });
+
+  test("is counted for alarms: nothing but that somebody looks while all is well, then each kind of trouble", async () => {
+    await using cloud = await openCloud(dynamodb);
+    const cluster = await make(cloud);
+    const published: Published[] = [];
+    const watch = watchOf(cloud, new Nodes(cloud), published);
+    await watch.round();
+    await watch.tell(0);
+    expect(published).toEqual([
+      ["test", "ClustersWatched", 1],
+      ["test", "DiskUsedShareMax", 0.1],
+      [`test ${cluster.id}`, "ReplicationLagBytes", 0],
+      [`test ${cluster.id}`, "WalArchiveAgeSeconds", 0],
+      [`test ${cluster.id}`, "DiskUsedShare", 0.1],
+      [`test ${cluster.id}`, "ConnectionsUsedShare", 0.5],
+    ]);
+    published.length = 0;
+    await stopMachine(cloud, last(cluster.nodes).instanceId);
+    await watch.round();
+    await watch.tell(performance.now());
+    expect(published).toEqual([
+      ["test", "ClustersWatched", 0],
+      ["test node-silent", "Findings", 1],
+    ]);
+  });
+
+  test("is kept in numbers, the newest ones, until the cluster is gone", async () => {
+    await using cloud = await openCloud(dynamodb);
+    const cluster = await make(cloud);
+    const watch = watchOf(cloud, new Nodes(cloud));
+    const { store } = cloud.ports;
+    expect(await store.readMetrics(cluster.id)).toBeNull();
+    await watch.round();
+    await watch.tell(0);
+    const metrics = await store.readMetrics(cluster.id);
+    expect(metrics).toMatchObject({ hasLeader: true, synchronousStandbys: 1, connectionsUsedShare: 0.5 });
+    expect(metrics?.nodes.map(({ nodeId }) => nodeId)).toEqual(cluster.nodes.map(({ id }) => id));
+    await store.removeCluster(cluster.id);
+    expect(await store.readMetrics(cluster.id)).toBeNull();
+  });
+
+  test("a cluster that cannot be judged is counted until it can be", async () => {
+    await using cloud = await openCloud(dynamodb);
+    await make(cloud);
+    const published: Published[] = [];
+    const nodes = new Nodes(cloud);
+    const watch = watchOf(cloud, nodes, published);
+    nodes.certificateNotAfter = "no time";
+    await watch.round();
+    await watch.tell(0);
+    expect(published).toEqual([
+      ["test", "ClustersWatched", 0],
+      ["test", "ClustersNotJudged", 1],
+    ]);
+    nodes.certificateNotAfter = new Date(Date.now() + 300 * 24 * 60 * minuteMs).toISOString();
+    published.length = 0;
+    await watch.round();
+    await watch.tell(0);
+    expect(published[0]).toEqual(["test", "ClustersWatched", 1]);
+    expect(published.map(([, name]) => name)).not.toContain("ClustersNotJudged");
   });
 
   test("what is not as it was configured is drift, and goes when it is repaired", async () => {

@@ -307,6 +307,7 @@ describe("the status of a cluster", () => {
         services: {},
         disk: { totalBytes: 100, usedBytes: 10 },
         wal: { bytes: 1, readyCount: 0, oldestReadySeconds: null, archivedUntil: null },
+        connections: null,
         certificateNotAfter: new Date(Date.now() + 300 * 24 * 60 * minuteMs).toISOString(),
         nowMs: Date.now(),
         drift: [],
@@ -332,8 +333,9 @@ describe("the status of a cluster", () => {
 
   const watchOf = (scene: Scene) => {
     const { compute, store } = scene.cloud.ports;
-    const world = { store, compute, commands: { run: well(scene) }, now: () => new Date(), log };
-    return new ClusterWatch(world, { confirmMs: 0 });
+    const world = { environment: "test", store, compute, commands: { run: well(scene) }, log };
+    const publish = (): void => undefined;
+    return new ClusterWatch({ ...world, publish, now: () => new Date() }, { confirmMs: 0 });
   };
 
   test("says that a backup is late, why, and in an event, until one is taken", async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { reconcileStuckOperations } from "../../functions/reconcilers/stuck-operations/reconcile.ts";
 import type { Executions } from "../../layers/ports/index.ts";
 import { newId } from "../../layers/runtime/ids.ts";
@@ -31,6 +31,8 @@ async function reconcile(cloud: Cloud, plane: ControlPlane, afterMs = laterMs): 
     },
   };
   await reconcileStuckOperations({
+    environment: "test",
+    publish: () => undefined,
     store: cloud.ports.store,
     executions,
     now: () => new Date(Date.now() + afterMs),
@@ -190,7 +192,10 @@ test("an operation on a cluster that was there before is given up without the cl
     { status: "updating", statusReason: "" },
   );
   const endedAt = new Date();
+  const publish = vi.fn();
   await reconcileStuckOperations({
+    environment: "test",
+    publish,
     store: cloud.ports.store,
     executions: {
       start: () => Promise.reject(new Error("nothing more is to be started")),
@@ -210,6 +215,13 @@ test("an operation on a cluster that was there before is given up without the cl
     statusReason: message,
   });
   expect(await cloud.ports.store.findClusterByName("orders")).toBe(cluster.id);
+  expect(publish.mock.calls).toEqual([
+    [
+      { Environment: "test" },
+      [{ name: "OperationsFailed", unit: "Count", value: 1 }],
+      { clusterId: cluster.id, operationId: operation.id, kind: "converge-cluster" },
+    ],
+  ]);
 });
 
 function auditOf(clusterId: string) {

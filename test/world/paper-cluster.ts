@@ -404,6 +404,7 @@ function must(holds: boolean, otherwise: string): void {
 const inspection = {
   disk: { totalBytes: 1024 ** 3, usedBytes: 64 * 1024 ** 2 },
   wal: { bytes: 0, readyCount: 0, oldestReadySeconds: null, archivedUntil: null },
+  connections: { used: 5, max: 94 },
   certificateNotAfter: "2099-01-01T00:00:00Z",
   nowMs: 0,
   patroniVersion: "4.0.7",

@@ -327,6 +327,7 @@ const inspectionWith = (freeBytes: number): Inspection => ({
   services: {},
   disk: { totalBytes: 100 * gib, usedBytes: Math.max(0, 100 * gib - freeBytes) },
   wal: { bytes: 0, readyCount: 0, oldestReadySeconds: null, archivedUntil: null },
+  connections: { used: 5, max: 94 },
   certificateNotAfter: "2030-01-01T00:00:00Z",
   nowMs: 0,
   drift: [],

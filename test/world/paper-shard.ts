@@ -190,6 +190,7 @@ const inspection: NodeCommands["inspect"]["output"] = {
   services: {},
   disk: { totalBytes: 1024 ** 3, usedBytes: 64 * 1024 ** 2 },
   wal: { bytes: 0, readyCount: 0, oldestReadySeconds: null, archivedUntil: null },
+  connections: { used: 5, max: 94 },
   certificateNotAfter: "2030-01-01T00:00:00Z",
   nowMs: 0,
   drift: [],

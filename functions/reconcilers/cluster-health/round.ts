@@ -1,11 +1,13 @@
 import {
   type Cluster,
+  type ClusterMetrics,
   type ClusterNode,
   type HealthRecord,
   isNews,
   isSilent,
   type Judgement,
   judge,
+  metricsOf,
   type ObservedHealth,
   type SeenInspection,
 } from "@pgherd/layers/domain";
@@ -21,6 +23,8 @@ export interface Memory {
   readonly inspections: ReadonlyMap<string, SeenInspection>;
   readonly instances: ObservedHealth["instances"];
   readonly backups: ObservedHealth["backups"];
+  /** Of the last look; null before the first. */
+  readonly metrics: ClusterMetrics | null;
   /** Counts the rounds; nodes take turns with the survey. Zero: nothing has been looked at yet. */
   readonly turn: number;
   /** How long the last look took. */
@@ -36,6 +40,7 @@ export const newMemory = (record: HealthRecord): Memory => ({
   inspections: new Map(),
   instances: null,
   backups: null,
+  metrics: null,
   turn: 0,
   lookMs: 0,
 });
@@ -67,6 +72,7 @@ export async function round(world: HealthWorld, cluster: Cluster, memory: Memory
     inspections: observed.inspections,
     instances: observed.instances,
     backups: observed.backups,
+    metrics: metricsOf(observed),
     turn: memory.turn + 1,
     lookMs: world.now().getTime() - startedMs,
   };

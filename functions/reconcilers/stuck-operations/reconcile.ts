@@ -1,12 +1,14 @@
-import type { Operation, OperationKind } from "@pgherd/layers/domain";
+import { metricNames, type Operation, type OperationKind } from "@pgherd/layers/domain";
 import type { ExecutionState, Executions, Store } from "@pgherd/layers/ports";
-import { errorFields, type Log, systemEntry } from "@pgherd/layers/runtime";
+import { errorFields, type Log, type PublishMetrics, systemEntry } from "@pgherd/layers/runtime";
 
 export interface ReconcilerWorld {
+  readonly environment: string;
   readonly store: Store;
   readonly executions: Executions;
   readonly now: () => Date;
   readonly log: Log;
+  readonly publish: PublishMetrics;
 }
 
 /** Younger operations are left alone: their call may just be about to start them, or their execution to end them. */
@@ -73,6 +75,7 @@ async function stopStuck(
     attempt,
     idleMs,
   });
+  count(world, metricNames.operationsStuck, operation);
   await world.executions.stop(kind, operationId, attempt);
 }
 
@@ -164,5 +167,18 @@ async function giveUp(world: ReconcilerWorld, operation: Operation, outcome: str
     endedAt,
     error: { code: "execution-lost", message },
     cluster: { status: isOver ? "failed" : "degraded", statusReason: message },
+  });
+  count(world, metricNames.operationsFailed, operation);
+}
+
+function count(
+  { environment, publish }: ReconcilerWorld,
+  name: string,
+  { clusterId, id: operationId, kind }: Operation,
+): void {
+  publish({ Environment: environment }, [{ name, unit: "Count", value: 1 }], {
+    clusterId,
+    operationId,
+    kind,
   });
 }

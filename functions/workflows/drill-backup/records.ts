@@ -61,7 +61,7 @@ async function tell(scope: ClusterScope, told: ClusterDrill & DrillCourse): Prom
   await ports.store.recordDrill(clusterId, backupId, { ...ofBackup, checks });
   await ports.store.recordProof(clusterId, { lastDrill: drill });
   const { ok, restoreSeconds } = drill;
-  publishMetrics({ environment: ports.settings.environment, clusterId }, [
+  publishMetrics({ Environment: ports.settings.environment, ClusterId: clusterId }, [
     { name: "DrillFailed", unit: "Count", value: ok ? 0 : 1 },
     ...(ok && restoreSeconds !== null
       ? [{ name: "DrillRestoreSeconds", unit: "Seconds", value: restoreSeconds } as const]

@@ -39,7 +39,7 @@ async function tell(scope: ClusterScope, failure: string | null): Promise<void> 
     message: failure === null ? null : found === null ? failure : (message ?? failure),
   };
   await ports.store.recordProof(clusterId, { lastVerification });
-  publishMetrics({ environment: ports.settings.environment, clusterId }, [
+  publishMetrics({ Environment: ports.settings.environment, ClusterId: clusterId }, [
     { name: "VerificationFailed", unit: "Count", value: failure === null ? 0 : 1 },
   ]);
 }

@@ -14,6 +14,7 @@ import {
   clustersIndexKey,
   healthKey,
   indexNames,
+  metricsKey,
   nameKey,
 } from "./keys.ts";
 import { startWrites } from "./operations.ts";
@@ -168,6 +169,7 @@ export async function removeCluster(
     ...items.map((item) => ({ pk: clusterPartition(clusterId), sk: String(item["sk"]) })),
     authorityKey(clusterId),
     healthKey(clusterId),
+    metricsKey(clusterId),
   ];
   const removals: Write[] = keys.map((key) => ({
     write: { Delete: { TableName: table.name, Key: key } },

@@ -1,12 +1,16 @@
-import { GetCommand } from "@aws-sdk/lib-dynamodb";
+import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { z } from "zod";
 import { driftSchema } from "../../domain/cluster/cluster.ts";
+import { type ClusterMetrics, clusterMetricsSchema } from "../../domain/cluster/health/metrics.ts";
 import { type HealthRecord, healthRecordSchema, unknownHealth } from "../../domain/cluster/health-record.ts";
 import type { HealthUpdate } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
 import { auditToItem } from "./items.ts";
-import { clusterKey, healthKey } from "./keys.ts";
+import { clusterKey, healthKey, metricsKey } from "./keys.ts";
 import { transact, type Write } from "./transact.ts";
+
+/** Numbers of yesterday mislead; by then somebody has seen that the watch is silent. */
+const metricsSeconds = 24 * 60 * 60;
 
 class NotToBeJudged extends Error {
   override readonly name = "NotToBeJudged";
@@ -62,4 +66,21 @@ function statusWrite(table: Table, clusterId: string, update: HealthUpdate): Wri
     refused: (_existing, cause) =>
       new NotToBeJudged(`cluster ${clusterId} is gone or an operation's`, { cause }),
   };
+}
+
+export async function putMetrics(table: Table, clusterId: string, metrics: ClusterMetrics): Promise<void> {
+  const expiresAt = Math.floor(Date.now() / 1000) + metricsSeconds;
+  const item = { ...metricsKey(clusterId), ...clusterMetricsSchema.parse(metrics), expiresAt };
+  await table.client.send(new PutCommand({ TableName: table.name, Item: item }));
+}
+
+export async function readMetrics(table: Table, clusterId: string): Promise<ClusterMetrics | null> {
+  const answer = await table.client.send(
+    new GetCommand({ TableName: table.name, Key: metricsKey(clusterId), ConsistentRead: true }),
+  );
+  const item = answer.Item;
+  // DynamoDB itself may take days to remove what has expired.
+  return item === undefined || Number(item["expiresAt"]) * 1000 <= Date.now()
+    ? null
+    : clusterMetricsSchema.parse(item);
 }

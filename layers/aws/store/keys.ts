@@ -34,6 +34,11 @@ export const authorityKey = (clusterId: string): Key => ({
 });
 /** Sorts before `CLUSTER`, too. */
 export const healthKey = (clusterId: string): Key => ({ pk: clusterPartition(clusterId), sk: "ASSESSMENT" });
+/** Sorts before `CLUSTER`, too. */
+export const metricsKey = (clusterId: string): Key => ({
+  pk: clusterPartition(clusterId),
+  sk: "ASSESSMENT#METRICS",
+});
 export const orphansPartition = "ORPHANS";
 export const orphanKey = (name: string): Key => ({ pk: orphansPartition, sk: name });
 export const backupsPartition = (clusterId: string): string => `BACKUPS#${clusterId}`;

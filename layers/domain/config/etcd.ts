@@ -9,7 +9,7 @@ import { renderYaml } from "./yaml.ts";
 const heartbeatMs = 100;
 const electionMs = 1000;
 /** Patroni keeps a few hundred kilobytes; a small quota keeps a runaway writer off the data volume. */
-const backendBytesMax = 256 * 1024 ** 2;
+export const dcsBytesMax = 256 * 1024 ** 2;
 /** Patroni writes each second and never looks back. */
 const compactionHours = 1;
 /** Entries between two snapshots: Patroni's few writes must not keep the whole history in memory. */
@@ -66,7 +66,7 @@ export function renderEtcd(intent: Pick<NodeIntent, "clusterId" | "peers" | "dcs
     "snapshot-count": snapshotCount,
     "auto-compaction-mode": "periodic",
     "auto-compaction-retention": `${compactionHours}h`,
-    "quota-backend-bytes": backendBytesMax,
+    "quota-backend-bytes": dcsBytesMax,
     // Patroni speaks to etcd through it.
     "enable-grpc-gateway": true,
     "enable-v2": false,

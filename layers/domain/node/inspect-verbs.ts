@@ -21,6 +21,11 @@ export const inspectionSchema = z.strictObject({
     /** When the last segment that is archived was full; on a replica it says what the leader has sent. */
     archivedUntil: z.iso.datetime().nullable().default(null),
   }),
+  /** Of clients, and how many there may be; null on a node without PostgreSQL, and while that does not answer. */
+  connections: z
+    .strictObject({ used: z.int().min(0), max: z.int().min(1) })
+    .nullable()
+    .default(null),
   certificateNotAfter: z.iso.datetime(),
   /** The node's clock. */
   nowMs: z.number(),

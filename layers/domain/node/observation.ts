@@ -20,7 +20,15 @@ export const observationSchema = z.strictObject({
   members: z.array(observedMemberSchema),
   dcs: z.strictObject({
     quorum: z.boolean(),
-    members: z.array(z.strictObject({ nodeId: z.string(), healthy: z.boolean(), leader: z.boolean() })),
+    members: z.array(
+      z.strictObject({
+        nodeId: z.string(),
+        healthy: z.boolean(),
+        leader: z.boolean(),
+        /** What its backend takes; left out where it did not say. */
+        dbBytes: z.int().min(0).optional(),
+      }),
+    ),
   }),
 });
 export type Observation = z.infer<typeof observationSchema>;

@@ -46,6 +46,14 @@ export function holderOf(kind: OperationKind): "activeOperationId" | "backupOper
   return besideOthers.includes(kind) ? "backupOperationId" : "activeOperationId";
 }
 
+/**
+ * A failure of these is told by the cluster's health, with more patience: a backup is tried again before anybody has
+ * to know, and what a proof has found stays a finding.
+ */
+export function healthTells(kind: OperationKind): boolean {
+  return kind === "backup-cluster" || kind === "drill-backup" || kind === "verify-backups";
+}
+
 /** Whether it takes or removes a backup of its cluster, whose record says so. */
 export function isAboutOneBackup(kind: OperationKind): boolean {
   return kind === "backup-cluster" || kind === "delete-backup";

@@ -1,7 +1,14 @@
 import type { DurableContext } from "@aws/durable-execution-sdk-js";
-import type { OperationState, OperationStep } from "../../domain/operation/operation.ts";
+import { metricNames } from "../../domain/metrics.ts";
+import {
+  healthTells,
+  type OperationKind,
+  type OperationState,
+  type OperationStep,
+} from "../../domain/operation/operation.ts";
 import { systemEntry } from "../audit.ts";
 import { newId } from "../ids.ts";
+import { publishMetrics } from "../metrics.ts";
 import type { Ending, Scope, Workflow } from "./declaration.ts";
 import { isPassing } from "./failure.ts";
 import type { WorkflowPorts } from "./run.ts";
@@ -76,10 +83,23 @@ export async function end<Ports extends WorkflowPorts>(
         ...(ending.state === "succeeded" ? {} : { error: { code: ending.code, message: ending.message } }),
         ...(cluster === null ? {} : { cluster }),
       });
+      if (ending.state === "failed" && !healthTells(kind)) countFailure(kind, scope, ending.code);
     },
     patient,
   );
   return { state: ending.state };
+}
+
+function countFailure<Ports extends WorkflowPorts>(
+  kind: OperationKind,
+  { clusterId, operationId, ports }: Scope<Ports>,
+  code: string,
+): void {
+  publishMetrics(
+    { Environment: ports.settings.environment },
+    [{ name: metricNames.operationsFailed, unit: "Count", value: 1 }],
+    { clusterId, operationId, kind, code },
+  );
 }
 
 /** Steps that nobody came to, and those that an execution was at when it was lost. */

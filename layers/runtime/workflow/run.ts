@@ -1,4 +1,5 @@
 import type { DurableContext } from "@aws/durable-execution-sdk-js";
+import type { EnvironmentSettings } from "../../domain/environment.ts";
 import type { Store } from "../../ports/store.ts";
 import { type Chapter, type Scope, stepsOf, type Workflow } from "./declaration.ts";
 import type { Failure } from "./failure.ts";
@@ -7,6 +8,7 @@ import { type Mark, marksOf, turn } from "./turn.ts";
 
 /** What every workflow needs, whatever else its acts need. */
 export interface WorkflowPorts {
+  readonly settings: Pick<EnvironmentSettings, "environment">;
   readonly store: Store;
 }
 

@@ -1,10 +1,22 @@
 import { createHash } from "node:crypto";
-import type { ResourceType } from "../targets.ts";
-import { optionalText, textOf } from "./properties.ts";
+import type { Properties, ResourceType } from "../targets.ts";
+import { listOf, objectOf, optionalText, textOf } from "./properties.ts";
 
 /** DynamoDB takes names of 3 to 255 characters; stack and logical id keep it readable. */
 function nameOf(key: string): string {
   return key.replace("/", "-");
+}
+
+/** The key that S3 encrypts a bucket's objects with, where it is not one of AWS's own. */
+function keyOfBucket(properties: Properties): string | null {
+  const rules = listOf(
+    objectOf(properties, "BucketEncryption"),
+    "ServerSideEncryptionConfiguration",
+  ) as readonly Properties[];
+  const [key] = rules.flatMap(
+    (rule) => optionalText(objectOf(rule, "ServerSideEncryptionByDefault"), "KMSMasterKeyID") ?? [],
+  );
+  return key ?? null;
 }
 
 /** Where state and secrets lie. */
@@ -19,9 +31,11 @@ export const dataResources: Readonly<Record<string, ResourceType>> = {
     remove: (name, targets) => targets.tables.deleteTable(name),
   },
   "AWS::S3::Bucket": {
-    make: async (properties, { targets, key }) => {
+    make: async (properties, { targets, collected, key }) => {
       const name = optionalText(properties, "BucketName") ?? nameOf(key).toLowerCase();
       await targets.objects.ensureBucket(name);
+      const keyArn = keyOfBucket(properties);
+      if (keyArn !== null) collected.bucketKeys.set(name, keyArn);
       return { ref: name, attributes: { Arn: `arn:aws:s3:::${name}` } };
     },
   },

@@ -138,6 +138,10 @@ function templateData(value: unknown): TemplateData {
     tags: Object.fromEntries(
       listOf(data["TagSpecifications"]).map((one) => [textOf(one, "ResourceType"), tagsOf(one["Tags"])]),
     ),
+    volumes: listOf(data["BlockDeviceMappings"]).map((one) => {
+      const volume = isObject(one["Ebs"]) ? one["Ebs"] : {};
+      return { encrypted: volume["Encrypted"] === true, keyArn: optionalText(volume, "KmsKeyId") };
+    }),
   };
 }
 

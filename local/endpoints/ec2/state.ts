@@ -138,6 +138,8 @@ export interface TemplateData {
   readonly instanceProfileArn: string | null;
   /** Resource type → tags for what is launched. */
   readonly tags: Readonly<Record<string, Tags>>;
+  /** Volumes that come and go with the instance. */
+  readonly volumes: readonly { readonly encrypted: boolean; readonly keyArn: string | null }[];
 }
 
 /** The answer that a client token got, to be given again. */

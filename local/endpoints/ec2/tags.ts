@@ -65,6 +65,11 @@ function collectionOf(state: Ec2State, id: string) {
   }
 }
 
+/** The tags of a thing; none where there is no such thing. */
+export function tagsOf(state: Ec2State, id: string): Tags {
+  return collectionOf(state, id)?.get(id)?.tags ?? {};
+}
+
 function changeTags(state: Ec2State, ids: readonly string[], change: (tags: Tags) => Tags): void {
   state.documents.transaction(() => {
     for (const id of ids) {

@@ -14,6 +14,8 @@ export interface Exchange {
   readonly call: ObjectCall;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** Hears of the objects that a call names in its body. */
+  readonly onKeys: (keys: readonly string[]) => void;
 }
 
 /** Also what S3 answers at most, whatever is asked for. */
@@ -92,8 +94,9 @@ function listObjects({ store, call, response }: Exchange): void {
   });
 }
 
-async function deleteObjects({ store, call, request, response }: Exchange): Promise<void> {
+async function deleteObjects({ store, call, request, response, onKeys }: Exchange): Promise<void> {
   const { keys, quiet } = decodeDeletion(await textOf(request));
+  onKeys(keys);
   for (const key of keys) await store.delete(call.bucket, key);
   sendXml(response, "DeleteResult", { Deleted: quiet ? [] : keys.map((Key) => ({ Key })) });
 }

@@ -80,7 +80,7 @@ const unknownHeaders = [
 /** What a request is, for records also when it is refused. */
 export function describeRequest(request: IncomingMessage): {
   action: string;
-  input: { Bucket: string; Key: string | null; Prefix?: string };
+  input: { Bucket: string; Key: string | null; Prefix?: string; Keys?: readonly string[] };
 } {
   const { bucket, key, parameters } = partsOf(request);
   const prefix = parameters.get("prefix");

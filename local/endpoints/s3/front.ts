@@ -16,6 +16,9 @@ export interface WatchedCall {
   readonly caller: Caller;
 }
 
+/** Objects that are deleted together lie side by side: the first ones say where. */
+const keysNotedMax = 10;
+
 /** Hears of every call, and may make it fail: the environment's recorder and faults, wherever they are. */
 export interface CallWatch {
   begin(call: WatchedCall): Promise<readonly FaultEffect[]> | readonly FaultEffect[];
@@ -50,7 +53,10 @@ export class S3Front implements ObjectFront {
       const effects = await this.#watch.begin({ ...described, caller });
       for (const effect of effects) await suffer(effect, throttled());
       const call = readCall(request);
-      const exchange = { store: this.#store, call, request };
+      const onKeys = (keys: readonly string[]) => {
+        described.input.Keys = keys.slice(0, keysNotedMax);
+      };
+      const exchange = { store: this.#store, call, request, onKeys };
       if (effects.some((effect) => effect.kind === "drop-answer")) await loseAnswer(exchange);
       await answerCall({ ...exchange, response });
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { CallListener } from "../../permissions/watch.ts";
 import type { Collection, Documents } from "../../state/documents.ts";
 import type { Recorder } from "../recorder.ts";
 import { type Caller, type Service, ServiceError } from "../service.ts";
@@ -12,6 +13,7 @@ export interface SchedulerOptions {
   readonly invoke: (target: string, payload: string) => Promise<unknown>;
   /** Hears of what schedules call, with their role. */
   readonly recorder?: Recorder;
+  readonly onCall?: CallListener;
   readonly onError?: (error: unknown) => void;
 }
 
@@ -122,8 +124,7 @@ export class SchedulerService implements Service {
 
   #record({ name, roleArn, targetArn }: ScheduleRecord, errorCode: string | null, durationMs: number): void {
     const roleName = roleArn.split("/").at(-1) ?? "";
-    this.#options.recorder?.record({
-      requestId: `${name}-${Date.now()}`,
+    const call = {
       service: "lambda",
       action: "Invoke",
       caller: {
@@ -133,6 +134,11 @@ export class SchedulerService implements Service {
       },
       input: { FunctionName: targetArn, InvocationType: "Event" },
       errorCode,
+    };
+    this.#options.onCall?.(call);
+    this.#options.recorder?.record({
+      ...call,
+      requestId: `${name}-${Date.now()}`,
       durationMs: Math.round(durationMs * 10) / 10,
     });
   }

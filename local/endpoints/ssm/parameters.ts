@@ -29,13 +29,22 @@ const hierarchyLevelsMax = 15;
 const getParametersMax = 10;
 const defaultKey = "alias/aws/ssm";
 
+const storedParameters = (documents: Documents): Collection<StoredParameter> =>
+  documents.collection("ssm-parameters");
+
+/** The key that a parameter is encrypted with; null for one that is not, or is not there. */
+export function keyOfParameter(documents: Documents, nameOrArn: string): string | null {
+  const name = nameOrArn.replace(/^arn:[^/]*/, "");
+  return storedParameters(documents).get(name)?.keyId ?? null;
+}
+
 export class ParameterStore {
   readonly #parameters: Collection<StoredParameter>;
   readonly #vault: Vault;
   readonly #arnPrefix: string;
 
   constructor(options: { documents: Documents; vault: Vault; region: string; account: string }) {
-    this.#parameters = options.documents.collection("ssm-parameters");
+    this.#parameters = storedParameters(options.documents);
     this.#vault = options.vault;
     this.#arnPrefix = `arn:aws:ssm:${options.region}:${options.account}:parameter`;
   }

@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { watchDynamoDb } from "./dynamodb-calls.ts";
 import type { FunctionErrorPayload, InvokeMessage, ProcessMessage } from "./messages.ts";
 import { installResolver } from "./resolver.ts";
 
@@ -24,6 +25,8 @@ installResolver({
 });
 delete process.env["PGHERD_LAYER_MODULES"];
 delete process.env["PGHERD_RUNTIME_MODULES"];
+
+watchDynamoDb((use) => tell({ type: "table", use }));
 
 const handler = await loadHandler();
 if (handler !== null) {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { Environment } from "./environment.ts";
+import { keepRecording } from "./recording.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -36,5 +37,11 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await teardown();
     throw error;
   }
-  return teardown;
+  return async () => {
+    try {
+      await keepRecording(stateDirectory, project.name);
+    } finally {
+      await teardown();
+    }
+  };
 }

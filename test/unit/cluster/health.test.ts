@@ -9,6 +9,7 @@ import {
   isNews,
   type Judgement,
   judge,
+  metricsOf,
   noTimers,
   type ObservedHealth,
   type SeenInspection,
@@ -47,6 +48,7 @@ const inspection: SeenInspection = {
   },
   disk: { totalBytes: 1000, usedBytes: 100 },
   wal: { bytes: 10, readyCount: 0, oldestReadySeconds: null, archivedUntil: null },
+  connections: { used: 5, max: 94 },
   certificateNotAfter: "2027-01-01T00:00:00.000Z",
   nowMs: 0,
   drift: [],
@@ -129,6 +131,16 @@ function withDcs(observed: ObservedHealth, sick: readonly number[]): ObservedHea
   );
   const dcs = { quorum: members.filter((one) => one.healthy).length * 2 > members.length, members };
   return { ...observed, survey: { ...survey, observation: { ...survey.observation, dcs } } };
+}
+
+function withDcsBytes(observed: ObservedHealth, index: number, dbBytes: number): ObservedHealth {
+  const survey = surveyOf(observed);
+  const { dcs } = survey.observation;
+  const members = dcs.members.map((one, at) => (at === index ? { ...one, dbBytes } : one));
+  return {
+    ...observed,
+    survey: { ...survey, observation: { ...survey.observation, dcs: { ...dcs, members } } },
+  };
 }
 
 function withInspection(
@@ -255,6 +267,18 @@ describe("what is found", () => {
       withInspection(well(), 1, { disk: { totalBytes: 100, usedBytes: 91 } }),
       ["disk-full"],
       /node nod_\S+1 in local-1b is 91 % full/,
+    ],
+    [
+      "an etcd that fills up",
+      withDcsBytes(well(), 1, 220 * 1024 ** 2),
+      ["dcs-near-quota"],
+      /Etcd on node nod_\S+1 in local-1b has used 85 % of its quota\.$/,
+    ],
+    [
+      "a PostgreSQL that has hardly a connection left",
+      withInspection(well(), 0, { connections: { used: 90, max: 94 } }),
+      ["connections-short"],
+      /Clients use 90 of the 94 connections of PostgreSQL on node nod_\S+0 in local-1a\.$/,
     ],
     [
       "a service that falls over",
@@ -575,5 +599,52 @@ describe("of whatever is seen", () => {
         expect(found.every((one) => findingKinds.includes(one.kind))).toBe(true);
       }),
     );
+  });
+});
+
+describe("the numbers", () => {
+  test("are the worst of the nodes, and each of them", () => {
+    const lagging = withDcsBytes(withMember(well(), 2, { lagBytes: 4096 }), 1, 64 * 1024 ** 2);
+    const observed = {
+      ...withInspection(lagging, 0, {
+        disk: { totalBytes: 1000, usedBytes: 500 },
+        wal: { bytes: 10, readyCount: 2, oldestReadySeconds: 30, archivedUntil: null },
+        connections: { used: 47, max: 94 },
+        certificateSecondsLeft: 60,
+      }),
+      backups: [backupOf(1, { endedAt: "2025-12-31T23:00:00.000Z" })],
+    };
+    expect(metricsOf(observed)).toMatchObject({
+      observedAt: now,
+      hasLeader: true,
+      synchronousStandbys: 1,
+      synchronousStandbysWanted: 1,
+      replicationLagBytes: 4096,
+      walArchiveAgeSeconds: 30,
+      backupAgeSeconds: 3600,
+      diskUsedShare: 0.5,
+      connectionsUsedShare: 0.5,
+      dcsUsedShare: 0.25,
+      certificateSecondsLeft: 60,
+      nodes: [
+        { nodeId: nodeIdOf(0), diskUsedBytes: 500, connectionsUsed: 47, lagBytes: null },
+        { nodeId: nodeIdOf(1), diskUsedBytes: 100, dcsBytes: 64 * 1024 ** 2 },
+        { nodeId: nodeIdOf(2), lagBytes: 4096 },
+      ],
+    });
+  });
+
+  test("of what nobody could see are not there, and none is made up", () => {
+    expect(metricsOf({ ...well(), survey: null, inspections: new Map(), backups: [] })).toMatchObject({
+      hasLeader: null,
+      synchronousStandbys: null,
+      replicationLagBytes: null,
+      walArchiveAgeSeconds: null,
+      backupAgeSeconds: null,
+      diskUsedShare: null,
+      connectionsUsedShare: null,
+      dcsUsedShare: null,
+      certificateSecondsLeft: null,
+    });
   });
 });

@@ -1,4 +1,5 @@
 import { type DueBackup, type LastBackups, lateBackups } from "../../backup/due.ts";
+import { dcsBytesMax } from "../../config/etcd.ts";
 import type { ClusterNode } from "../cluster.ts";
 import { synchronousStandbys } from "../layout.ts";
 import { healthLimits } from "./limits.ts";
@@ -15,6 +16,8 @@ export const findingKinds = [
   "patroni-down",
   "dcs-member-down",
   "disk-full",
+  "dcs-near-quota",
+  "connections-short",
   "not-synchronous",
   "member-lags",
   "haproxy-down",
@@ -182,6 +185,11 @@ function surveyFindings(node: ClusterNode, { survey }: ObservedHealth): Finding[
   if (dcsMember?.healthy === false) {
     found.push(finding("dcs-member-down", node, `etcd on ${nameOf(node)} is not healthy`));
   }
+  const dcsUsedShare = (dcsMember?.dbBytes ?? 0) / dcsBytesMax;
+  if (dcsUsedShare > healthLimits.dcsUsedShareMax) {
+    const sentence = `etcd on ${nameOf(node)} has used ${percentOf(dcsUsedShare)} of its quota`;
+    found.push(finding("dcs-near-quota", node, sentence));
+  }
   const seen = survey.neighbours.find((one) => one.nodeId === node.id);
   if (seen?.haproxy === false) {
     found.push(finding("haproxy-down", node, `HAProxy on ${nameOf(node)} takes no connections`));
@@ -214,6 +222,7 @@ function stateOf(member: Members[number]): string {
 }
 
 const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 ** 2)} MiB`;
+const percentOf = (share: number): string => `${Math.floor(share * 100)} %`;
 const daySeconds = 24 * 60 * 60;
 
 const programs: ReadonlyMap<string, readonly [FindingKind, string]> = new Map([
@@ -225,13 +234,16 @@ const programs: ReadonlyMap<string, readonly [FindingKind, string]> = new Map([
 
 /** What only the node itself can tell. */
 function inspectionFindings(node: ClusterNode, inspection: SeenInspection): Finding[] {
-  const { disk, wal, services } = inspection;
+  const { connections, disk, wal, services } = inspection;
   const name = nameOf(node);
   const found: Finding[] = [];
   const usedShare = disk.totalBytes === 0 ? 0 : disk.usedBytes / disk.totalBytes;
   if (usedShare > healthLimits.diskUsedShareMax) {
-    const percent = Math.floor(usedShare * 100);
-    found.push(finding("disk-full", node, `the data volume of ${name} is ${percent} % full`));
+    found.push(finding("disk-full", node, `the data volume of ${name} is ${percentOf(usedShare)} full`));
+  }
+  if (connections !== null && connections.used > connections.max * healthLimits.connectionsUsedShareMax) {
+    const sentence = `clients use ${connections.used} of the ${connections.max} connections of PostgreSQL on ${name}`;
+    found.push(finding("connections-short", node, sentence));
   }
   for (const [unit, state] of Object.entries(services)) {
     const program = programs.get(unit);

@@ -10,6 +10,10 @@ export const healthLimits = {
   walReadySecondsMax: 300,
   /** Half a gigabyte, in segments of 4 MiB, that only the volume holds; a burst of writing stays below it. */
   walReadyCountMax: 128,
+  /** Who comes next may find none free; a pooler opens tens of them within a second. */
+  connectionsUsedShareMax: 0.9,
+  /** At its quota etcd takes no writes, and Patroni is without its lock; what Patroni keeps is a hundredth of it. */
+  dcsUsedShareMax: 0.8,
   /** Certificates are renewed long before; who sees this knows that it does not work. */
   certificateDaysMin: 7,
   /** Patroni compares clocks of nodes within a second or two; certificates and logs tolerate no more either. */

@@ -4,12 +4,17 @@ import { Recorder } from "../../../../local/endpoints/recorder.ts";
 import { EndpointServer, type ObjectFront } from "../../../../local/endpoints/server.ts";
 import type { Service } from "../../../../local/endpoints/service.ts";
 import { StsService } from "../../../../local/endpoints/sts.ts";
+import type { CallListener } from "../../../../local/permissions/watch.ts";
 
 export const account = "000000000000";
 export const region = "local-1";
 
 /** A real endpoint server on a free port, and what an AWS client needs to speak to it. */
-export async function startEndpoints(services: readonly Service[], objects?: ObjectFront) {
+export async function startEndpoints(
+  services: readonly Service[],
+  objects?: ObjectFront,
+  onCall?: CallListener,
+) {
   const identities = new Identities({ key: Buffer.alloc(32, 7), account });
   const recorder = new Recorder();
   const faults = new Faults();
@@ -20,6 +25,7 @@ export async function startEndpoints(services: readonly Service[], objects?: Obj
     recorder,
     faults,
     ...(objects === undefined ? {} : { objects }),
+    ...(onCall === undefined ? {} : { onCall }),
     onError: (error) => errors.push(error),
   });
   const port = await server.listen({ host: "127.0.0.1", port: 0 });

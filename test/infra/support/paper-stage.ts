@@ -1,0 +1,154 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { loadConfig, type StageName } from "../../../infra/config/index.ts";
+import { type Deployed, resolve, type Scope } from "../../../local/deploy/intrinsics.ts";
+import { idFor, type ResourceType } from "../../../local/endpoints/ec2/ids.ts";
+import type { Resource, Stack } from "./synthesized.ts";
+
+/** An account for stages that deploy to whatever account their deployer has. */
+const anyAccount = "111122223333";
+
+export interface Policy {
+  readonly name: string;
+  readonly policy: unknown;
+}
+
+export interface PaperRole {
+  readonly name: string;
+  readonly arn: string;
+  readonly policies: readonly Policy[];
+}
+
+/** A stage as if it were deployed. */
+export interface PaperStage {
+  readonly name: StageName;
+  readonly region: string;
+  readonly account: string;
+  /** Stack name and logical id → what the resource answers to `Ref` and `Fn::GetAtt`. */
+  readonly resources: ReadonlyMap<string, Deployed>;
+  readonly roles: ReadonlyMap<string, PaperRole>;
+  /** By the ARN of the key or the bucket. */
+  readonly resourcePolicies: ReadonlyMap<string, Policy>;
+}
+
+type Known = ReadonlyMap<string, Deployed>;
+
+const exportsSchema = z
+  .record(z.string(), z.object({ Value: z.unknown(), Export: z.object({ Name: z.unknown() }).optional() }))
+  .default({});
+const attachedSchema = z.looseObject({ PolicyDocument: z.unknown(), Roles: z.array(z.string()) });
+const bucketPolicySchema = z.looseObject({ PolicyDocument: z.unknown(), Bucket: z.string() });
+
+/**
+ * Resolves what a stage's policies refer to. What a resource is called is known from an environment that it was
+ * deployed to, or else made up.
+ */
+export function deployOnPaper(
+  stacks: readonly Stack[],
+  name: StageName,
+  known: Known = new Map(),
+): PaperStage {
+  const { region, account = anyAccount } = loadConfig(name, {});
+  const resources = new Map<string, Deployed>();
+  const exports = new Map<string, string>();
+  const documents = { attached: new Map<string, Policy[]>(), ofResources: new Map<string, Policy>() };
+  const arns = new Map<string, string>();
+  for (const stack of stacks.filter(({ stage }) => stage === name)) {
+    const own = new Map<string, Deployed>();
+    const scope: Scope = { account, region, stackName: stack.stackName, zones: [], resources: own, exports };
+    for (const [id, resource] of inOrder(stack)) {
+      const key = `${stack.stackName}/${id}`;
+      const deployed = known.get(key) ?? madeUp(resource, key, scope);
+      own.set(id, deployed);
+      resources.set(key, deployed);
+      if (resource.Type === "AWS::IAM::Role") arns.set(deployed.ref, deployed.attributes["Arn"] ?? "");
+    }
+    for (const [id, resource] of inOrder(stack)) collectPolicies(id, resource, scope, documents);
+    for (const output of Object.values(exportsSchema.parse(stack.template["Outputs"]))) {
+      if (output.Export === undefined) continue;
+      exports.set(String(resolve(output.Export.Name, scope)), String(resolve(output.Value, scope)));
+    }
+  }
+  const roles = new Map(
+    [...arns].map(([role, arn]) => [role, { name: role, arn, policies: documents.attached.get(role) ?? [] }]),
+  );
+  return { name, region, account, resources, roles, resourcePolicies: documents.ofResources };
+}
+
+/** What others are named after comes first. */
+function inOrder({ template }: Stack): readonly (readonly [string, Resource])[] {
+  const isAlias = (resource: Resource) => Number(resource.Type === "AWS::Lambda::Alias");
+  return Object.entries(template.Resources).toSorted(([, left], [, right]) => isAlias(left) - isAlias(right));
+}
+
+function collectPolicies(
+  id: string,
+  resource: Resource,
+  scope: Scope,
+  documents: { attached: Map<string, Policy[]>; ofResources: Map<string, Policy> },
+): void {
+  switch (resource.Type) {
+    case "AWS::IAM::Policy":
+    case "AWS::IAM::ManagedPolicy": {
+      const { Roles, PolicyDocument } = attachedSchema.parse(resolve(resource.Properties, scope));
+      const policy = { name: id, policy: PolicyDocument };
+      for (const role of Roles) {
+        documents.attached.set(role, [...(documents.attached.get(role) ?? []), policy]);
+      }
+      return;
+    }
+    case "AWS::KMS::Key": {
+      const arn = scope.resources.get(id)?.attributes["Arn"] ?? "";
+      documents.ofResources.set(arn, { name: id, policy: resolve(resource.Properties["KeyPolicy"], scope) });
+      return;
+    }
+    case "AWS::S3::BucketPolicy": {
+      const { Bucket, PolicyDocument } = bucketPolicySchema.parse(resolve(resource.Properties, scope));
+      documents.ofResources.set(`arn:aws:s3:::${Bucket}`, { name: id, policy: PolicyDocument });
+    }
+  }
+}
+
+const ec2Types: Readonly<Record<string, ResourceType>> = {
+  "AWS::EC2::VPC": "vpc",
+  "AWS::EC2::Subnet": "subnet",
+  "AWS::EC2::SecurityGroup": "security-group",
+  "AWS::EC2::LaunchTemplate": "launch-template",
+};
+
+/** As CloudFormation would name it, with a digest in place of what it chooses. */
+function madeUp({ Type, Properties }: Resource, key: string, scope: Scope): Deployed {
+  const { account, region } = scope;
+  const name = key.replace("/", "-");
+  const text = (property: string, otherwise: string) =>
+    String(resolve(Properties[property], scope) ?? otherwise);
+  const deployed = (ref: string, arn: string): Deployed => ({ ref, attributes: { Arn: arn } });
+  const ec2Type = ec2Types[Type];
+  if (ec2Type !== undefined) return { ref: idFor(ec2Type, key), attributes: {} };
+  switch (Type) {
+    case "AWS::DynamoDB::Table":
+      return deployed(name, `arn:aws:dynamodb:${region}:${account}:table/${name}`);
+    case "AWS::S3::Bucket":
+      return deployed(name.toLowerCase(), `arn:aws:s3:::${name.toLowerCase()}`);
+    case "AWS::KMS::Key": {
+      const id = createHash("sha256").update(key).digest("hex").slice(0, 32);
+      return deployed(id, `arn:aws:kms:${region}:${account}:key/${id}`);
+    }
+    case "AWS::IAM::Role":
+      return deployed(name, `arn:aws:iam::${account}:role${text("Path", "/")}${name}`);
+    case "AWS::Lambda::Function": {
+      const own = text("FunctionName", name);
+      return deployed(own, `arn:aws:lambda:${region}:${account}:function:${own}`);
+    }
+    case "AWS::Lambda::Alias":
+      return deployed(
+        `arn:aws:lambda:${region}:${account}:function:${text("FunctionName", "")}:${text("Name", "")}`,
+        "",
+      );
+    case "AWS::SSM::Document":
+    case "AWS::Scheduler::ScheduleGroup":
+      return { ref: text("Name", name), attributes: {} };
+    default:
+      return deployed(name, `arn:aws:unknown:${region}:${account}:${name}`);
+  }
+}

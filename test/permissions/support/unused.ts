@@ -1,0 +1,27 @@
+/** Actions that no local environment can use, with what uses them on AWS. */
+export const usedElsewhere: Readonly<Record<string, string>> = {
+  "logs:CreateLogStream": "Lambda writes a function's log with the function's role; here it is a file",
+  "logs:PutLogEvents": "Lambda writes a function's log with the function's role; here it is a file",
+  "logs:DescribeLogStreams": "the VPC's flow log; no machine's bridge has one",
+  "ec2messages:AcknowledgeMessage": "the SSM agent's own; here commands reach machines without one",
+  "ec2messages:DeleteMessage": "the SSM agent's own; here commands reach machines without one",
+  "ec2messages:FailMessage": "the SSM agent's own; here commands reach machines without one",
+  "ec2messages:GetEndpoint": "the SSM agent's own; here commands reach machines without one",
+  "ec2messages:GetMessages": "the SSM agent's own; here commands reach machines without one",
+  "ec2messages:SendReply": "the SSM agent's own; here commands reach machines without one",
+  "ssm:UpdateInstanceInformation": "the SSM agent's own; here commands reach machines without one",
+  "ssmmessages:CreateControlChannel": "the SSM agent's own; here commands reach machines without one",
+  "ssmmessages:OpenControlChannel": "the SSM agent's own; here commands reach machines without one",
+  "s3:ListBucketMultipartUploads":
+    "people who look for uploads that a dead node left; no call here lists them",
+  "s3:ListMultipartUploadParts": "people who look for uploads that a dead node left; no call here lists them",
+};
+
+/** Actions of moments that not every run of the tests comes to. */
+export const rarelyUsed: Readonly<Record<string, string>> = {
+  "lambda:GetDurableExecutionState": "read when an execution's history does not fit in one invocation",
+  "lambda:ListDurableExecutionsByFunction": "an operation that has not ended though nobody works on it",
+  "lambda:StopDurableExecution": "an execution that its operation has given up, which still runs",
+  "s3:AbortMultipartUpload": "pgBackRest gives up an upload when S3 fails in the middle of it",
+  "ec2:RevokeSecurityGroupIngress": "a cluster whose rules are more than its spec says",
+};
