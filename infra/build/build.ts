@@ -3,6 +3,7 @@ import { access, mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build as bundle, type Metafile, type OutputFile } from "esbuild";
+import { leanSchemas } from "./lean-schemas.ts";
 import { discoverFunctions, type FunctionSource, type LayersPackage, readLayersPackage } from "./tree.ts";
 import { withoutZodLocales } from "./zod-locales.ts";
 
@@ -170,7 +171,7 @@ function bundleNodeLoader(root: string, directory: string): Promise<Part> {
 }
 
 async function run(options: BuildOptions & { write: false; metafile: true }): Promise<Part> {
-  const result = await bundle({ ...options, plugins: [withoutZodLocales] });
+  const result = await bundle({ ...options, plugins: [leanSchemas, withoutZodLocales] });
   return { outputs: result.outputFiles, metafile: result.metafile };
 }
 

@@ -9,6 +9,27 @@ import { type SynthesizedStage, synthesize } from "../../infra/build/synth.ts";
 
 const variables = { PGHERD_LOCAL_VPC_CIDR: "198.18.8.0/22", PGHERD_LOCAL_ISSUER: "http://198.18.8.1:4000/" };
 
+/** The clients of AWS's services that a function loads when it starts. What few of its calls need is loaded later. */
+const clients: Readonly<Record<string, readonly string[]>> = {
+  api: ["dynamodb", "lambda"],
+  "start-backup": ["dynamodb", "lambda"],
+  certificates: ["dynamodb", "lambda"],
+  "cluster-health": ["dynamodb", "ec2", "ssm"],
+  "deleted-clusters": ["dynamodb", "s3", "ssm"],
+  expirations: ["dynamodb", "lambda"],
+  orphans: ["dynamodb", "ec2", "scheduler", "ssm"],
+  "scheduled-backups": ["dynamodb", "lambda"],
+  "self-healing": ["dynamodb", "ec2", "lambda", "ssm"],
+  "stuck-operations": ["dynamodb", "lambda"],
+  "create-cluster": ["dynamodb", "ec2", "s3", "scheduler", "ssm"],
+  "restore-cluster": ["dynamodb", "ec2", "s3", "scheduler", "ssm"],
+  "delete-cluster": ["dynamodb", "ec2", "lambda", "scheduler", "ssm"],
+};
+/** Every other workflow: all of them open the same ports. */
+const clientsOfWorkflows = ["dynamodb", "ec2", "scheduler", "ssm"];
+/** Of EC2 alone a function would load half a megabyte, were the shapes that it does not use not left out. */
+const clientBytesMax = 150_000;
+
 let directory: string;
 let built: BuildOutput;
 
@@ -107,6 +128,22 @@ describe("a build", () => {
     expect([...packagesIn("functions/")].filter((name) => inLayer.has(name))).toEqual([]);
   });
 
+  test("gives each function the clients that it calls, and of each client what it calls", () => {
+    for (const { kind, name } of built.functions) {
+      const bytes = clientsIn(loadedBy(`functions/${name}/index.mjs`));
+      const expected = clients[name] ?? (kind === "workflow" ? clientsOfWorkflows : []);
+      expect([...bytes.keys()].toSorted(), name).toEqual(expected);
+      for (const [client, count] of bytes) expect(count, `${name}: ${client}`).toBeLessThan(clientBytesMax);
+    }
+  });
+
+  test("has a layer that takes no package's name: nothing shadows what the runtime has", async () => {
+    const modules = path.join(built.directory, "layer/nodejs/node_modules");
+    expect(await readdir(path.join(built.directory, "layer"))).toEqual(["nodejs"]);
+    expect(await readdir(modules)).toEqual(["@pgherd"]);
+    expect(await readdir(path.join(modules, "@pgherd"))).toEqual(["layers"]);
+  });
+
   test.each(["node/pgherd-node.cjs", "node/run"])("leaves nothing outside %s but Node.js itself", (file) => {
     const imports = built.files[file]?.imports;
     expect(imports?.filter((source) => !isBuiltin(source))).toEqual([]);
@@ -143,6 +180,28 @@ function packagesIn(prefix: string): ReadonlySet<string> {
     ([source]) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? [],
   );
   return new Set(packages);
+}
+
+/** The file and everything that it imports when it is imported. */
+function loadedBy(file: string, seen: ReadonlySet<string> = new Set()): ReadonlySet<string> {
+  const description = built.files[file];
+  if (description === undefined || seen.has(file)) return seen;
+  return description.imports.reduce<ReadonlySet<string>>(
+    (found, source) => loadedBy(built.layerEntries[source] ?? source, found),
+    new Set([...seen, file]),
+  );
+}
+
+/** Client → bytes of it. */
+function clientsIn(files: ReadonlySet<string>): ReadonlyMap<string, number> {
+  const bytes = new Map<string, number>();
+  for (const [source, count] of [...files].flatMap((file) =>
+    Object.entries(built.files[file]?.sources ?? {}),
+  )) {
+    const client = /node_modules\/@aws-sdk\/client-([\w-]+)\//.exec(source)?.[1];
+    if (client !== undefined && count > 0) bytes.set(client, (bytes.get(client) ?? 0) + count);
+  }
+  return bytes;
 }
 
 async function hashes(folder: string): Promise<Record<string, string>> {
