@@ -37,6 +37,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: "simulation",
+          include: ["test/simulation/**/*.test.ts"],
+          globalSetup: ["test/world/dynamodb-setup.ts"],
+          testTimeout: unitTimeoutMs * 3,
+        },
+      },
+      {
+        test: {
           name: "infra",
           include: ["test/infra/**/*.test.ts"],
           testTimeout: infraTimeoutMs,

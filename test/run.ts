@@ -17,6 +17,7 @@ const kinds = [
   "unit",
   "api",
   "workflows",
+  "simulation",
   "infra",
   "machines",
   "e2e",

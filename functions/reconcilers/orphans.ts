@@ -12,7 +12,7 @@ const world = {
   log,
 };
 
-/** Every minute: what carries our tags and belongs to nothing on record is reported, and later removed. */
+/** Some times within the grace: what carries our tags and belongs to nothing on record is reported, and later removed. */
 export const handler = async (): Promise<void> => {
   await reconcileOrphans(world);
 };

@@ -7,7 +7,7 @@ import type { FunctionSource } from "../build/tree.ts";
 import { ControlPlaneFunction, type FunctionEnvironment } from "./control-plane-function.ts";
 
 /** The watch over the clusters looks for nearly its whole minute, and its last look may take some seconds more. */
-const timeout = Duration.seconds(75);
+const timeoutDefault = Duration.seconds(75);
 const memoryMiB = 512;
 
 /** A timer that compares intent with reality; takes no input. */
@@ -21,6 +21,7 @@ export class Reconciler extends Construct implements IGrantable {
       readonly environment: FunctionEnvironment;
       readonly source: FunctionSource;
       readonly every: Duration;
+      readonly timeout?: Duration;
     },
   ) {
     super(scope, id);
@@ -28,7 +29,7 @@ export class Reconciler extends Construct implements IGrantable {
       environment: props.environment,
       source: props.source,
       description: `Reconciler ${props.source.name}`,
-      timeout,
+      timeout: props.timeout ?? timeoutDefault,
       memoryMiB,
     });
     this.grantPrincipal = reconciler.grantPrincipal;

@@ -311,6 +311,7 @@ export class ControlPlaneStack extends EnvironmentStack {
         environment: startingReconcilers.includes(source.name) ? starting : environment,
         source,
         every: Duration.minutes(1),
+        ...(source.name === "orphans" ? orphanSweeps(this.#ground.config.orphanGraceSeconds) : {}),
       });
       this.#ground.data.table.grantReadWriteItems(reconciler);
       this.#grantReconciler(source.name, reconciler, workflows);
@@ -365,6 +366,16 @@ export class ControlPlaneStack extends EnvironmentStack {
         throw new Error(`infra/stacks/control-plane.ts does not say what reconciler ${name} may do`);
     }
   }
+}
+
+/**
+ * It lists everything that there is, which takes minutes where there are thousands of clusters and counts against rates
+ * that others share: some looks within the time that an orphan is left alone are enough.
+ */
+function orphanSweeps(graceSeconds: number): { readonly every: Duration; readonly timeout?: Duration } {
+  const minutes = Math.min(10, Math.max(1, Math.floor(graceSeconds / 360)));
+  const every = Duration.minutes(minutes);
+  return minutes < 10 ? { every } : { every, timeout: Duration.minutes(9) };
 }
 
 /** create-cluster → CreateCluster */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   DescribeInstanceInformationCommand,
   GetCommandInvocationCommand,
@@ -22,10 +23,21 @@ const unknownYet = ["InvalidInstanceId"];
 /** States in which a command may still come to an answer. */
 const openStatuses: readonly (string | undefined)[] = ["Pending", "InProgress", "Delayed", "Cancelling"];
 
+/** Sent again and again; a node takes about as long for them each time. */
+const routineVerbs: readonly NodeVerb[] = ["survey", "inspect", "observe"];
+/** Of the time that a routine verb took before: an answer is not asked for earlier, because SSM counts questions. */
+const firstLookShare = 0.8;
+/** Nobody waits for long without a look because a node was slow once. */
+const firstLookMsMax = 2_000;
+/** So much longer than before an answer may be expected to take; shorter is believed at once. */
+const growthMax = 1.25;
+
 /** Verbs of the node program by SSM SendCommand and our own document. Inputs and outputs hold no secret. */
 export class SsmNodeCommands implements NodeCommandPort {
   readonly #client: SSMClient;
   readonly #settings: EnvironmentSettings;
+  /** How long routine verbs took lately. */
+  readonly #usualMs = new Map<NodeVerb, number>();
 
   constructor(settings: EnvironmentSettings, config: SSMClientConfig = {}) {
     this.#client = new SSMClient({ ...clientBehaviour, ...config });
@@ -63,9 +75,17 @@ export class SsmNodeCommands implements NodeCommandPort {
     const deadlineMs = target.deadlineSeconds * 1000;
     try {
       const commandId = await this.#send(target, verb, checkedInput, deadlineMs);
-      const invocation = await waitFor(`the answer to ${verb} from ${target.instanceId}`, deadlineMs, () =>
+      const sentMs = performance.now();
+      const usualMs = this.#usualMs.get(verb);
+      if (usualMs !== undefined) await sleep(Math.min(usualMs * firstLookShare, firstLookMsMax));
+      const leftMs = deadlineMs - (performance.now() - sentMs);
+      const invocation = await waitFor(`the answer to ${verb} from ${target.instanceId}`, leftMs, () =>
         this.#ended(commandId, target.instanceId),
       );
+      if (routineVerbs.includes(verb)) {
+        const tookMs = performance.now() - sentMs;
+        this.#usualMs.set(verb, Math.min(tookMs, (usualMs ?? tookMs) * growthMax));
+      }
       return outputOf(invocation, target, verb);
     } catch (error) {
       throw missedDeadline(error, "command-deadline", target.instanceId);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   DeleteNetworkInterfaceCommand,
   DeleteSecurityGroupCommand,
@@ -35,6 +36,8 @@ const pageSize = 200;
 const schedulesPageSize = 100;
 /** GetParametersByPath's own limit. */
 const parametersPageSize = 10;
+/** Half of what an account may read in a second where nobody has raised it: nodes read their secrets meanwhile. */
+const parameterPagesPerSecondMax = 20;
 
 const livingStates = ["pending", "running", "stopping", "stopped"];
 /** Still held by an instance that ends, or by an interface that goes with it. */
@@ -210,6 +213,7 @@ export class AwsInventory implements Inventory {
     const found: Belonging[] = [];
     let next: string | undefined;
     do {
+      const askedMs = performance.now();
       const answer: {
         Parameters?: { Name?: string | undefined }[] | undefined;
         NextToken?: string | undefined;
@@ -229,6 +233,8 @@ export class AwsInventory implements Inventory {
         }
       }
       next = answer.NextToken === "" ? undefined : answer.NextToken;
+      const earlyMs = 1000 / parameterPagesPerSecondMax - (performance.now() - askedMs);
+      if (next !== undefined && earlyMs > 0) await sleep(earlyMs);
     } while (next !== undefined);
     return found;
   }

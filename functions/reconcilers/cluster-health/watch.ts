@@ -19,11 +19,11 @@ const pauseShare = 2;
 /** Clusters that are looked at at the same time: each is mostly waiting for its nodes. */
 const lanes = 16;
 /**
- * Of all clusters. A look is a command, and SSM takes so many in a second (docs/costs.md); from sixty clusters on each
- * is looked at less often.
+ * To the nodes of all clusters. A look is one, the first look at a cluster one to each of its nodes. AWS does not say how
+ * many SSM takes (docs/costs.md); from sixty clusters on each is looked at less often.
  */
-const looksPerSecondMax = 10;
-const looksPerRoundMax = (looksPerSecondMax * roundMs) / 1000;
+const commandsPerSecondMax = 10;
+const commandsPerRoundMax = (commandsPerSecondMax * roundMs) / 1000;
 
 /** Looks at every cluster again and again. What a process remembers from minute to minute only saves looks. */
 export class ClusterWatch {
@@ -34,6 +34,7 @@ export class ClusterWatch {
   readonly #notBefore = new Map<string, number>();
   /** When each was looked at last, by `performance.now()`. */
   readonly #looked = new Map<string, number>();
+  #listed: { readonly clusters: readonly Cluster[]; readonly atMs: number } = { clusters: [], atMs: 0 };
   /** Clusters at which the last look has failed. */
   readonly #notJudged = new Set<string>();
 
@@ -49,7 +50,9 @@ export class ClusterWatch {
       if (early > 0) await sleep(early);
       // A round that took long is not followed by others in haste.
       else next = Math.max(next, performance.now() - start);
-      await this.round(start + minuteMs);
+      const clusters = await this.round(start + minuteMs);
+      // Lambda charges for waiting, too.
+      if (clusters === 0) break;
     }
     await this.tell(start);
   }
@@ -65,26 +68,47 @@ export class ClusterWatch {
     await tell(this.#world, told, [...this.#notJudged]);
   }
 
-  /** @param until by `performance.now()`: what has not been begun by then is left to the next round */
-  async round(until = Number.POSITIVE_INFINITY): Promise<void> {
-    const clusters = await allClusters(this.#world.store);
+  /**
+   * @param until by `performance.now()`: what has not been begun by then is left to the next round
+   * @returns how many clusters there are
+   */
+  async round(until = Number.POSITIVE_INFINITY): Promise<number> {
+    const { clusters, isNew } = await this.#list();
     // An operation changes what was seen: afterwards everything is looked at anew.
     const free = new Map(clusters.filter(isFree).map((cluster) => [cluster.id, cluster]));
     for (const known of [this.#memories, this.#looked, this.#notBefore, this.#notJudged]) {
       for (const id of known.keys()) if (!free.has(id)) known.delete(id);
     }
     await inLanes(lanes, this.#due([...free.values()]), async (cluster) => {
-      if (performance.now() < until) await this.#look(cluster);
+      if (performance.now() >= until) return;
+      const now = isNew ? cluster : await this.#world.store.getCluster(cluster.id);
+      if (now !== null && isFree(now)) await this.#look(now);
+      else this.#memories.delete(cluster.id);
     });
+    return clusters.length;
   }
 
-  /** Those that have waited longest. */
+  /** To read all of thousands takes seconds of processor, and a round looks at a few of them: once a minute is enough. */
+  async #list(): Promise<{ clusters: readonly Cluster[]; isNew: boolean }> {
+    const { atMs, clusters } = this.#listed;
+    if (clusters.length > commandsPerRoundMax && performance.now() - atMs < minuteMs) {
+      return { clusters, isNew: false };
+    }
+    this.#listed = { clusters: await allClusters(this.#world.store), atMs: performance.now() };
+    return { clusters: this.#listed.clusters, isNew: true };
+  }
+
+  /** Those that have waited longest, as many as a round has commands for. */
   #due(free: readonly Cluster[]): readonly Cluster[] {
     const lookedAt = ({ id }: Cluster): number => this.#looked.get(id) ?? 0;
+    let commands = 0;
     return free
       .filter(({ id }) => performance.now() >= (this.#notBefore.get(id) ?? 0))
       .toSorted((left, right) => lookedAt(left) - lookedAt(right))
-      .slice(0, looksPerRoundMax);
+      .filter(({ id, nodes }) => {
+        commands += this.#memories.has(id) ? 1 : nodes.length;
+        return commands <= commandsPerRoundMax;
+      });
   }
 
   async #look(cluster: Cluster): Promise<void> {

@@ -1,6 +1,7 @@
-import { isOwned } from "@pgherd/layers/domain";
+import { type Cluster, isOwned } from "@pgherd/layers/domain";
 import { type Belonging, belongingKinds, type Inventory, type Store } from "@pgherd/layers/ports";
 import { errorFields, type Log, systemEntry } from "@pgherd/layers/runtime";
+import { inLanes } from "../lanes.ts";
 
 export interface OrphansWorld {
   readonly store: Pick<
@@ -13,6 +14,9 @@ export interface OrphansWorld {
   readonly now: () => Date;
   readonly log: Log;
 }
+
+/** Clusters that are read at the same time: thousands at once would wait for a connection until they are given up. */
+const lanes = 16;
 
 const nameOf = (thing: Belonging): string => `${thing.kind} ${thing.id}`;
 
@@ -41,9 +45,10 @@ export async function reconcileOrphans(world: OrphansWorld): Promise<void> {
 async function findOrphans(world: OrphansWorld): Promise<Belonging[]> {
   const there = await world.inventory.list();
   const clusterIds = [...new Set(there.map((thing) => thing.clusterId))];
-  const clusters = new Map(
-    await Promise.all(clusterIds.map(async (id) => [id, await world.store.getCluster(id)] as const)),
-  );
+  const clusters = new Map<string, Cluster | null>();
+  await inLanes(lanes, clusterIds, async (id) => {
+    clusters.set(id, await world.store.getCluster(id));
+  });
   const gone = clusterIds.filter((id) => (clusters.get(id) ?? null) === null);
   const backedUp = new Set(
     (await Promise.all(gone.map(async (id) => ((await world.store.hasBackups(id)) ? [id] : [])))).flat(),

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { SsmNodeCommands } from "../../../layers/aws/commands.ts";
+import { newId } from "../../../layers/runtime/ids.ts";
+import { newClusterId, newNodeId } from "../../api/support/fixtures.ts";
 import { settings } from "../../api/support/world.ts";
 import { startWire } from "./support/wire.ts";
 
@@ -27,4 +29,29 @@ test("any other refusal is passed on at once", async () => {
   await expect(new SsmNodeCommands(settings, wire.config).awaitOnline("i-1", 10)).rejects.toThrow(
     "AccessDeniedException",
   );
+});
+
+test("an answer is not asked for before it can be there, once it is known how long it takes", async () => {
+  const tookMs = 500;
+  let sentMs = 0;
+  await using wire = await startWire(({ target }) => {
+    if (target.endsWith(".SendCommand")) {
+      sentMs = performance.now();
+      return { Command: { CommandId: "11111111-2222-3333-4444-555555555555" } };
+    }
+    if (performance.now() - sentMs < tookMs) return { Status: "InProgress" };
+    const output = { members: [], dcs: { quorum: false, members: [] } };
+    return { Status: "Success", StandardOutputContent: JSON.stringify({ ok: true, output }) };
+  });
+  const commands = new SsmNodeCommands(settings, wire.config);
+  const target = { instanceId: "i-1", operationId: newId("operation"), step: "observe", deadlineSeconds: 10 };
+  const questions = async (): Promise<number> => {
+    const before = wire.asked.length;
+    await commands.run(target, "observe", { clusterId: newClusterId(), nodeId: newNodeId() });
+    return wire.asked.length - before - 1;
+  };
+  const first = await questions();
+  const second = await questions();
+  expect(first).toBeGreaterThan(5);
+  expect(second).toBeLessThanOrEqual(first / 2);
 });
