@@ -1,6 +1,7 @@
 import { App } from "aws-cdk-lib";
 import type { BuildOutput } from "./build/build.ts";
 import { loadConfig, type StageName } from "./config/index.ts";
+import type { EnvironmentConfig } from "./config/schema.ts";
 import { EnvironmentStage } from "./stage.ts";
 
 /**
@@ -24,7 +25,8 @@ const featureFlags = {
 } as const;
 
 export interface AppOptions {
-  readonly stages: readonly StageName[];
+  /** By the names of their files, or as configs that were checked. */
+  readonly stages: readonly (StageName | EnvironmentConfig)[];
   readonly build: BuildOutput;
   /** Where the cloud assembly goes; CDK's own choice (cdk.out) where it is not given. */
   readonly outDirectory?: string;
@@ -39,7 +41,8 @@ export function createApp(options: AppOptions): App {
     ...(options.outDirectory === undefined ? {} : { outdir: options.outDirectory }),
   });
   for (const stage of options.stages) {
-    new EnvironmentStage(app, loadConfig(stage, options.variables), options.build);
+    const config = typeof stage === "string" ? loadConfig(stage, options.variables) : stage;
+    new EnvironmentStage(app, config, options.build);
   }
   return app;
 }

@@ -91,10 +91,14 @@ java_package() {
 }
 
 missing_system_packages() {
-  for package in postgresql-client $(sed 's/#.*//' "$root"/local/*/system-packages.txt); do
+  set -- "$root"/local/*/system-packages.txt
+  # The tests use checkers that no environment needs.
+  [ "$command" != run ] || set -- "$@" "$root/test/system-packages.txt"
+  for package in postgresql-client $(sed 's/#.*//' "$@"); do
     case "$package" in
       default-jre-headless) has_java || java_package ;;
       maven) command -v mvn >/dev/null || echo maven ;;
+      python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv ;;
       postgresql-client) command -v psql >/dev/null || echo postgresql-client ;;
       *) is_installed "$package" || echo "$package" ;;
     esac

@@ -3,6 +3,7 @@ import {
   type ClusterSpec,
   type ConvergeRequest,
   checkImmutable,
+  checkLimits,
   checkShrinking,
   checkSpec,
   checkStoreKept,
@@ -74,7 +75,8 @@ export function changedSpec(
       found: checkStoreKept(cluster.spec, spec),
     },
   ] as const;
-  const { errors, warnings } = checkSpec(spec);
+  const { errors: wrong, warnings } = checkSpec(spec);
+  const errors = [...wrong, ...checkLimits(spec, settings.limits, cluster.spec)];
   const all = [...refusals.flatMap(({ found }) => found), ...errors];
   if (all.length === 0) {
     refuseFrequentSchedules(spec);

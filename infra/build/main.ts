@@ -1,9 +1,11 @@
 import { build } from "./build.ts";
+import { buildConstructs } from "./constructs.ts";
 import { measureFunctions } from "./measure.ts";
 
 /** Builds into dist/ and says what became of it; `--measure` loads every function as well. */
 const began = performance.now();
 const built = await build();
+await buildConstructs();
 const seconds = ((performance.now() - began) / 1000).toFixed(1);
 const lines = [
   `built ${built.functions.length} functions, layer and node program in ${seconds} s: ${built.directory}`,

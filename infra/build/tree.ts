@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 
-export type FunctionKind = "api" | "workflow" | "reconciler" | "schedule";
+export type FunctionKind = "api" | "workflow" | "reconciler" | "schedule" | "resource";
 
 /** A function as the tree shows it: its place says what invokes it, its file name is its name. */
 export interface FunctionSource {
@@ -12,14 +12,19 @@ export interface FunctionSource {
   readonly entry: string;
 }
 
-const foldersOfKind = { workflow: "workflows", reconciler: "reconcilers", schedule: "schedules" } as const;
+const foldersOfKind = {
+  workflow: "workflows",
+  reconciler: "reconcilers",
+  schedule: "schedules",
+  resource: "resources",
+} as const;
 
 /** What makes a file a function; files beside it that have none are parts of it. */
 const handlerPattern = /^export const handler\b/m;
 
 /**
- * Finds every function by its place: `functions/api/index.ts`, `functions/{workflows,reconcilers,schedules}/<name>.ts`
- * with a `handler`.
+ * Finds every function by its place: `functions/api/index.ts`, `functions/{workflows,reconcilers,schedules,resources}/
+ * <name>.ts` with a `handler`.
  */
 export async function discoverFunctions(root: string): Promise<readonly FunctionSource[]> {
   const found: FunctionSource[] = [];

@@ -23,6 +23,7 @@ export function localConfig(variables: Readonly<Record<string, string | undefine
       issuer: variables[localInputs.issuer] ?? "http://127.0.0.1/",
       audience: ["pgherd"],
     },
+    diagnostics: false,
     orphanGraceSeconds: 120,
     defaultClientCidrs: [cidr],
     nodeImage: "ami-00010ca1",

@@ -12,6 +12,8 @@ export const stagingConfig: EnvironmentConfigFile = {
     egress: "endpoints",
   },
   access: { kind: "iam", principals: {} },
+  api: { concurrency: 100 },
+  diagnostics: true,
   orphanGraceSeconds: 3600,
   defaultClientCidrs: ["10.21.0.0/16"],
   nodeImage: "resolve:ssm:/pgherd/staging/node-image",

@@ -48,6 +48,9 @@ function show(value: unknown): string {
   if (isRecord(value) && typeof value["Ref"] === "string") {
     return `<${value["Ref"]}>`;
   }
+  if (isRecord(value) && Array.isArray(value["Fn::GetAtt"])) {
+    return `<${value["Fn::GetAtt"].join(".")}>`;
+  }
   if (isRecord(value) && typeof value["Fn::ImportValue"] === "string") {
     return value["Fn::ImportValue"];
   }

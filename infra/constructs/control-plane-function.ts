@@ -8,13 +8,15 @@ import {
   Function as LambdaFunction,
   type LayerVersion,
   Runtime,
+  Tracing,
 } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import type { EnvironmentSettings } from "../../layers/domain/environment.ts";
 import type { BuildOutput } from "../build/build.ts";
 import type { FunctionSource } from "../build/tree.ts";
-import { allow } from "./allow.ts";
+import { acknowledgeWildcard, allow } from "./allow.ts";
+import type { FailureQueue } from "./failure-queue.ts";
 import { logGroupName, resourceName } from "./names.ts";
 
 /** What every function of an environment shares. */
@@ -25,6 +27,8 @@ export interface FunctionEnvironment {
   readonly architecture: Architecture;
   readonly tableName: string;
   readonly settings: EnvironmentSettings;
+  /** Where events go that no function could take; null: traces and such a queue are nobody's. */
+  readonly failures: FailureQueue | null;
 }
 
 export interface ControlPlaneFunctionProps {
@@ -34,6 +38,8 @@ export interface ControlPlaneFunctionProps {
   readonly timeout: Duration;
   readonly memoryMiB: number;
   readonly durable?: DurableConfig;
+  /** Most invocations at once, taken out of what the account's functions share; null: no cap. */
+  readonly concurrency?: number | null;
 }
 
 /** One function of the control plane: a bundle from the tree, a role of its own that starts with no rights. */
@@ -74,7 +80,10 @@ export class ControlPlaneFunction extends Construct implements IGrantable {
         PGHERD_SETTINGS: Stack.of(this).toJsonString(environment.settings),
       },
       ...(props.durable === undefined ? {} : { durableConfig: props.durable }),
+      ...(typeof props.concurrency === "number" ? { reservedConcurrentExecutions: props.concurrency } : {}),
+      ...(environment.failures === null ? {} : { tracing: Tracing.ACTIVE }),
     });
+    if (environment.failures !== null) acknowledgeWildcard(role, "*", "X-Ray's actions know no resources.");
     if (props.durable !== undefined) {
       const notice = "aws-lambda:Function.DurableConfig";
       Annotations.of(this.function).acknowledgeInfo(

@@ -43,7 +43,9 @@ export class DurableWorkflow extends Construct implements IGrantable {
     this.#name = resourceName(environment.name, source.name);
     this.#functionArn = workflow.function.functionArn;
     workflow.function.currentVersion.applyRemovalPolicy(RemovalPolicy.RETAIN);
-    this.aliasArn = workflow.function.addAlias("live").functionArn;
+    const alias = workflow.function.addAlias("live");
+    this.aliasArn = alias.functionArn;
+    environment.failures?.collect(alias);
   }
 
   /** Asks whether an operation's execution still runs. */

@@ -1,6 +1,8 @@
 import { CfnOutput } from "aws-cdk-lib";
 import { AccessLogField, AccessLogFormat } from "aws-cdk-lib/aws-apigateway";
 import {
+  CfnStage,
+  DomainName,
   HttpApi,
   HttpMethod,
   HttpNoneAuthorizer,
@@ -12,16 +14,26 @@ import {
 } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpIamAuthorizer, HttpJwtAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
+import { Certificate } from "aws-cdk-lib/aws-certificatemanager";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
+import { ARecord, HostedZone, RecordTarget } from "aws-cdk-lib/aws-route53";
+import { ApiGatewayv2DomainProperties } from "aws-cdk-lib/aws-route53-targets";
 import { Construct } from "constructs";
-import type { AccessConfig } from "../config/schema.ts";
+import type { AccessConfig, ApiConfig } from "../config/schema.ts";
 import { acknowledge } from "./allow.ts";
 import type { ControlPlaneFunction } from "./control-plane-function.ts";
 import { logGroupName, resourceName } from "./names.ts";
 
-/** Far above what people and pipelines do, far below what would use up the account's functions. */
-const requestsPerSecond = 500;
-const requestsAtOnce = 1000;
+interface Throttle {
+  readonly perSecond: number;
+  readonly atOnce: number;
+}
+/** Consoles and pipelines poll what they watch; an answer is a read or two of the table. */
+const readsThrottle: Throttle = { perSecond: 300, atOnce: 600 };
+/** Each starts work of minutes on machines: far above what people do, far below what EC2 and SSM take from an account. */
+const changesThrottle: Throttle = { perSecond: 20, atOnce: 50 };
+/** Strangers may ask these, and take the function from nobody who may do more. */
+const openThrottle: Throttle = { perSecond: 20, atOnce: 40 };
 
 /** What anyone may read; everything else below /v1 needs a caller. */
 const openPaths = ["/healthz", "/openapi.json", "/docs"];
@@ -41,6 +53,7 @@ export class EnvironmentApi extends Construct {
       readonly environment: string;
       readonly access: AccessConfig;
       readonly handler: ControlPlaneFunction;
+      readonly domain: ApiConfig["domain"];
     },
   ) {
     super(scope, id);
@@ -55,9 +68,19 @@ export class EnvironmentApi extends Construct {
     });
     const open = new HttpNoneAuthorizer();
     const authorizer = makeAuthorizer(props.access);
-    const addRoute = (routeId: string, routeKey: HttpRouteKey, authorizer_: IHttpRouteAuthorizer) =>
-      new HttpRoute(this, routeId, { httpApi: api, routeKey, integration, authorizer: authorizer_ });
+    const routes: HttpRoute[] = [];
+    const addRoute = (routeId: string, routeKey: HttpRouteKey, authorizer_: IHttpRouteAuthorizer) => {
+      const route = new HttpRoute(this, routeId, {
+        httpApi: api,
+        routeKey,
+        integration,
+        authorizer: authorizer_,
+      });
+      routes.push(route);
+      return route;
+    };
     addRoute("Versioned", HttpRouteKey.with("/v1/{proxy+}", HttpMethod.ANY), authorizer);
+    addRoute("Read", readKey, authorizer);
     for (const path of openPaths) {
       const route = addRoute(`Open${path}`, HttpRouteKey.with(path, HttpMethod.GET), open);
       acknowledge(
@@ -72,11 +95,13 @@ export class EnvironmentApi extends Construct {
       "AwsSolutions-APIG4",
       "Answers 404 and 405 as problem+json; everything else is below /v1.",
     );
-    new HttpStage(this, "Stage", {
+    const domain = props.domain === undefined ? undefined : this.#addDomain(props.domain);
+    const stage = new HttpStage(this, "Stage", {
       httpApi: api,
       stageName: "$default",
       autoDeploy: true,
-      throttle: { rateLimit: requestsPerSecond, burstLimit: requestsAtOnce },
+      throttle: { rateLimit: changesThrottle.perSecond, burstLimit: changesThrottle.atOnce },
+      ...(domain === undefined ? {} : { domainMapping: { domainName: domain } }),
       accessLogSettings: {
         destination: new LogGroupLogDestination(
           LogGroup.fromLogGroupName(this, "AccessLog", logGroupName(props.environment, "access")),
@@ -84,9 +109,53 @@ export class EnvironmentApi extends Construct {
         format: AccessLogFormat.custom(accessLogLine),
       },
     });
-    new CfnOutput(this, "Url", { value: api.apiEndpoint, description: "Address of the API" });
+    this.#throttle(stage, routes);
+    const address = props.domain === undefined ? api.apiEndpoint : `https://${props.domain.name}`;
+    new CfnOutput(this, "Url", { value: address, description: "Address of the API" });
+  }
+
+  /** What is not named here is a change. */
+  #throttle(stage: HttpStage, routes: readonly HttpRoute[]): void {
+    const limits = new Map([
+      [readKey.key, readsThrottle],
+      ["$default", openThrottle],
+      ...openPaths.map((path) => [`GET ${path}`, openThrottle] as const),
+    ]);
+    const settings = [...limits].map(([routeKey, { perSecond, atOnce }]) => [
+      routeKey,
+      { ThrottlingRateLimit: perSecond, ThrottlingBurstLimit: atOnce },
+    ]);
+    const part = stage.node.defaultChild;
+    if (!(part instanceof CfnStage)) throw new Error("the stage of the HTTP API is made of something else");
+    part.routeSettings = Object.fromEntries(settings);
+    // API Gateway refuses limits of routes that are not there yet.
+    stage.node.addDependency(...routes);
+  }
+
+  #addDomain({ certificateArn, hostedZone, name }: NonNullable<ApiConfig["domain"]>): DomainName {
+    const domain = new DomainName(this, "Domain", {
+      domainName: name,
+      certificate: Certificate.fromCertificateArn(this, "Certificate", certificateArn),
+    });
+    if (hostedZone === undefined) {
+      const description = "Where a CNAME record of the API's own name leads";
+      new CfnOutput(this, "DomainTarget", { value: domain.regionalDomainName, description });
+      return domain;
+    }
+    const zone = HostedZone.fromHostedZoneAttributes(this, "Zone", {
+      hostedZoneId: hostedZone.id,
+      zoneName: hostedZone.name,
+    });
+    const properties = new ApiGatewayv2DomainProperties(
+      domain.regionalDomainName,
+      domain.regionalHostedZoneId,
+    );
+    new ARecord(this, "Record", { zone, recordName: `${name}.`, target: RecordTarget.fromAlias(properties) });
+    return domain;
   }
 }
+
+const readKey = HttpRouteKey.with("/v1/{proxy+}", HttpMethod.GET);
 
 /** One line per request. No header and no query is in it, so no token either. */
 const accessLogLine = JSON.stringify({

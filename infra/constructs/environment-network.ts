@@ -9,6 +9,7 @@ import {
   Peer,
   Port,
   SecurityGroup,
+  type SubnetConfiguration,
   SubnetType,
   Vpc,
 } from "aws-cdk-lib/aws-ec2";
@@ -19,6 +20,10 @@ import { acknowledge, acknowledgeWildcard } from "./allow.ts";
 import { logGroupName } from "./names.ts";
 
 const httpsPort = 443;
+/** The smallest that there is: a NAT gateway takes one address. */
+const gatewayCidrMask = 28;
+
+type NewNetworkConfig = Extract<NetworkConfig, { kind: "new" }>;
 
 /** Where nodes live: one private subnet in each zone, in a VPC of our own or in one that was there before. */
 export class EnvironmentNetwork extends Construct {
@@ -36,19 +41,25 @@ export class EnvironmentNetwork extends Construct {
     const vpc = new Vpc(this, "Vpc", {
       ipAddresses: IpAddresses.cidr(network.cidr),
       availabilityZones: [...network.zones],
-      subnetConfiguration: [{ name: "nodes", subnetType: SubnetType.PRIVATE_ISOLATED }],
+      subnetConfiguration: subnetsFor(network),
+      natGateways: network.egress === "nat" ? (network.natGateways ?? network.zones.length) : 0,
       // Its rules can only be taken away by a function of CDK's own, and nothing here uses the default group.
       restrictDefaultSecurityGroup: false,
     });
     this.vpcId = vpc.vpcId;
     this.subnets = Object.fromEntries(
-      vpc.isolatedSubnets.map((subnet) => [subnet.availabilityZone, subnet.subnetId]),
+      [...vpc.isolatedSubnets, ...vpc.privateSubnets].map((subnet) => [
+        subnet.availabilityZone,
+        subnet.subnetId,
+      ]),
     );
     if (network.egress === "none") {
       acknowledge(vpc, "AwsSolutions-VPC7", "Nothing leads out of this network or into it.");
       return;
     }
-    this.#addEndpoints(vpc, network.cidr);
+    if (network.egress === "endpoints") this.#addEndpoints(vpc, network.cidr);
+    // What nodes keep in S3 costs nothing on this way, and by the gigabyte through a NAT gateway.
+    vpc.addGatewayEndpoint("S3", { service: GatewayVpcEndpointAwsService.S3 });
     const logGroup = LogGroup.fromLogGroupName(this, "Log", logGroupName(environment, "network"));
     const flowLog = vpc.addFlowLog("Rejected", {
       trafficType: FlowLogTrafficType.REJECT,
@@ -57,7 +68,7 @@ export class EnvironmentNetwork extends Construct {
     acknowledgeWildcard(flowLog, logGroup.logGroupArn, "EC2 names the streams of this one log group.");
   }
 
-  /** What a node calls: its agent's commands, its secrets and their key, its node program and backups. No way to anywhere else. */
+  /** What a node calls beside S3: its agent's commands, its secrets and their key. No way to anywhere else. */
   #addEndpoints(vpc: Vpc, cidr: string): void {
     const securityGroup = new SecurityGroup(this, "EndpointSecurityGroup", {
       // CDK's classes and interfaces disagree under exactOptionalPropertyTypes.
@@ -75,7 +86,6 @@ export class EnvironmentNetwork extends Construct {
     for (const [name, service] of Object.entries(services)) {
       vpc.addInterfaceEndpoint(name, { service, securityGroups: [securityGroup], open: false });
     }
-    vpc.addGatewayEndpoint("S3", { service: GatewayVpcEndpointAwsService.S3 });
   }
 
   subnetArns(): string[] {
@@ -83,4 +93,22 @@ export class EnvironmentNetwork extends Construct {
       Stack.of(this).formatArn({ service: "ec2", resource: "subnet", resourceName: subnetId }),
     );
   }
+}
+
+/**
+ * Nodes' subnets are the same whether they have NAT gateways or not, so that one way out can be changed for the other
+ * while nodes run: as large as leaves a block of that size for the gateways' own.
+ */
+function subnetsFor({ cidr, egress, zones }: NewNetworkConfig): SubnetConfiguration[] {
+  const cidrMask = Number(cidr.split("/")[1]) + Math.ceil(Math.log2(zones.length + 1));
+  if (egress !== "nat") return [{ name: "nodes", subnetType: SubnetType.PRIVATE_ISOLATED, cidrMask }];
+  return [
+    { name: "nodes", subnetType: SubnetType.PRIVATE_WITH_EGRESS, cidrMask },
+    {
+      name: "gateways",
+      subnetType: SubnetType.PUBLIC,
+      cidrMask: gatewayCidrMask,
+      mapPublicIpOnLaunch: false,
+    },
+  ];
 }

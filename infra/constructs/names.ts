@@ -8,6 +8,14 @@ export function resourceName(environment: string, name: string): string {
   return `pgherd-${environment}-${name}`;
 }
 
+/** Where the pipeline of an environment says which image nodes start from. */
+export function nodeImageParameter(environment: string): string {
+  return `/pgherd/${environment}/node-image`;
+}
+
+/** What makes clusters that are resources of templates, other people's too. */
+export const clusterProviderName = "cluster-resource";
+
 /** Log groups are found by people: their names stay the same when everything else is deployed anew. */
 export function logGroupName(environment: string, name: string): string {
   return `/pgherd/${environment}/${name}`;

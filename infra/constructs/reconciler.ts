@@ -33,6 +33,7 @@ export class Reconciler extends Construct implements IGrantable {
       memoryMiB,
     });
     this.grantPrincipal = reconciler.grantPrincipal;
+    props.environment.failures?.collectTicks(reconciler.function);
     new Rule(this, "Timer", {
       description: `Runs pgherd's reconciler ${props.source.name}`,
       schedule: Schedule.rate(props.every),

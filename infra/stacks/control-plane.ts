@@ -10,12 +10,14 @@ import type { FunctionSource } from "../build/tree.ts";
 import type { EnvironmentConfig } from "../config/schema.ts";
 import type { Watched } from "../constructs/alarm-list.ts";
 import { EnvironmentAlarms } from "../constructs/alarms.ts";
+import { ClusterProvider } from "../constructs/cluster-provider.ts";
 import { scheduleTarget } from "../constructs/cluster-schedules.ts";
 import { ClusterSecrets } from "../constructs/cluster-secrets.ts";
 import { ControlPlaneFunction, type FunctionEnvironment } from "../constructs/control-plane-function.ts";
 import { EnvironmentDashboards } from "../constructs/dashboards.ts";
 import { DurableWorkflow } from "../constructs/durable-workflow.ts";
 import { EnvironmentApi } from "../constructs/environment-api.ts";
+import { FailureQueue } from "../constructs/failure-queue.ts";
 import { NodeDocument } from "../constructs/node-document.ts";
 import { NodeFleet } from "../constructs/node-fleet.ts";
 import { NodeLaunchTemplate } from "../constructs/node-launch-template.ts";
@@ -51,6 +53,9 @@ const startingReconcilers: readonly string[] = [
 
 /** What the clusters' schedules start. */
 const scheduled: readonly OperationKind[] = ["backup-cluster", "drill-backup", "verify-backups"];
+
+/** What a template can make of a cluster. */
+const templated: readonly OperationKind[] = ["create-cluster", "converge-cluster", "delete-cluster"];
 
 /** The operation that another one begins and waits for: a delete takes a final backup. */
 const starts = ({ name }: FunctionSource): OperationKind | null =>
@@ -102,6 +107,7 @@ export class ControlPlaneStack extends EnvironmentStack {
     const api = this.#addApi(starting, workflows);
     this.#addReconcilers({ environment, starting }, workflows);
     this.#addScheduleTarget(starting, workflows);
+    this.#addClusterProvider(starting, workflows);
     if (config.deployer === "cloudformation") this.#addAlarms(api);
   }
 
@@ -137,6 +143,7 @@ export class ControlPlaneStack extends EnvironmentStack {
       launchTemplateId,
       defaultInstanceType: config.defaultInstanceType,
       defaultDeletionProtection: config.defaultDeletionProtection,
+      ...(config.limits === undefined ? {} : { limits: config.limits }),
       defaultClientCidrs: config.defaultClientCidrs,
       orphanGraceSeconds: config.orphanGraceSeconds,
       nodeProgram: {
@@ -151,7 +158,18 @@ export class ControlPlaneStack extends EnvironmentStack {
       workflows: {},
       principals: config.access.kind === "iam" ? config.access.principals : {},
     };
-    return { name: config.name, build, layer, architecture, tableName: data.table.tableName, settings };
+    const failures = config.diagnostics
+      ? new FailureQueue(this, "FailureQueue", { environment: config.name })
+      : null;
+    return {
+      name: config.name,
+      build,
+      layer,
+      architecture,
+      tableName: data.table.tableName,
+      settings,
+      failures,
+    };
   }
 
   #addWorkflows(environment: FunctionEnvironment): ReadonlyMap<OperationKind, DurableWorkflow> {
@@ -265,6 +283,7 @@ export class ControlPlaneStack extends EnvironmentStack {
       description: "pgherd's HTTP API",
       timeout: apiTimeout,
       memoryMiB: apiMemoryMiB,
+      concurrency: this.#ground.config.api.concurrency,
     });
     this.#ground.data.table.grantReadWriteItems(handler);
     // Topology is asked of a node when it is asked for.
@@ -275,8 +294,8 @@ export class ControlPlaneStack extends EnvironmentStack {
     for (const workflow of workflows.values()) {
       workflow.grantStart(handler);
     }
-    const { name, access } = this.#ground.config;
-    return new EnvironmentApi(this, "Api", { environment: name, access, handler });
+    const { name, access, api } = this.#ground.config;
+    return new EnvironmentApi(this, "Api", { environment: name, access, handler, domain: api.domain });
   }
 
   /** Called by the scheduler, with the role of the schedules. */
@@ -298,8 +317,27 @@ export class ControlPlaneStack extends EnvironmentStack {
       timeout: scheduleTargetTimeout,
       memoryMiB: scheduleTargetMemoryMiB,
     });
+    environment.failures?.collect(target.function);
     this.#ground.data.table.grantReadWriteItems(target);
     for (const kind of scheduled) workflows.get(kind)?.grantStart(target);
+  }
+
+  /** Makes clusters that are resources of templates, as the API would. */
+  #addClusterProvider(
+    environment: FunctionEnvironment,
+    workflows: ReadonlyMap<OperationKind, DurableWorkflow>,
+  ): void {
+    const sources = environment.build.functions.filter(({ kind }) => kind === "resource");
+    const [begin, look] = ["begin-cluster", "await-cluster"].map((name) =>
+      sources.find((source) => source.name === name),
+    );
+    if (begin === undefined || look === undefined) return;
+    const provider = new ClusterProvider(this, "ClusterProvider", { environment, begin, look });
+    for (const handler of provider.functions) {
+      this.#ground.data.table.grantReadWriteItems(handler);
+      this.#secrets.grantReadStoreKeys(handler);
+      for (const kind of templated) workflows.get(kind)?.grantStart(handler);
+    }
   }
 
   #addReconcilers(

@@ -7,7 +7,7 @@ import { BackupStore } from "../constructs/backup-store.ts";
 import { ClusterSchedules } from "../constructs/cluster-schedules.ts";
 import { ClusterTable } from "../constructs/cluster-table.ts";
 import { EnvironmentKey } from "../constructs/environment-key.ts";
-import { logGroupName } from "../constructs/names.ts";
+import { clusterProviderName, logGroupName } from "../constructs/names.ts";
 import { EnvironmentStack } from "./environment-stack.ts";
 
 /** What must not be lost: what pgherd knows, backups and their schedules, the key of secrets, volumes and backups, logs. */
@@ -36,7 +36,9 @@ export class DataStack extends EnvironmentStack {
       environment: config.name,
       keepData: config.keepData,
     });
-    for (const name of [...functions.map((source) => source.name), "access", "network"]) {
+    const hasResources = functions.some(({ kind }) => kind === "resource");
+    const others = ["access", "network", ...(hasResources ? [clusterProviderName] : [])];
+    for (const name of [...functions.map((source) => source.name), ...others]) {
       new LogGroup(this, `Log-${name}`, {
         logGroupName: logGroupName(config.name, name),
         retention: retentionDays(config.logRetentionDays),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { clusterLimitsSchema } from "./cluster/limits.ts";
 import { operationKindSchema } from "./operation/operation.ts";
 
 /**
@@ -13,6 +14,8 @@ export const environmentSettingsSchema = z.strictObject({
   /** Instances can be any of the catalogue's; this one where the spec names none. */
   defaultInstanceType: z.string(),
   defaultDeletionProtection: z.boolean(),
+  /** The most that one cluster may have. */
+  limits: clusterLimitsSchema.optional(),
   /** Who may reach a cluster whose spec names no `access.cidrs`. */
   defaultClientCidrs: z.array(z.string()),
   /** How long something with our tags that nothing on record owns stays after it was reported. */

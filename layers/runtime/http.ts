@@ -4,6 +4,7 @@ export * from "./http/caller.ts";
 export type { DocsPage } from "./http/docs-page.ts";
 export * from "./http/document.ts";
 export * from "./http/entity-tag.ts";
+export { once } from "./http/idempotency.ts";
 export * from "./http/lambda.ts";
 export * from "./http/named.ts";
 export * from "./http/parameters.ts";

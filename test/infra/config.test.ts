@@ -28,8 +28,49 @@ const wrong = [
   ],
   [
     "an existing network without subnets",
-    { network: { kind: "existing", vpcId: "vpc-1", cidr: "10.0.0.0/16", subnets: {} } },
+    { network: { kind: "existing", vpcId: "vpc-1", cidr: "10.0.0.0/16", egress: "existing", subnets: {} } },
     "network.subnets: must name at least one zone and its subnet",
+  ],
+  [
+    "another way out",
+    { network: { ...right.network, egress: "internet" } },
+    'network.egress: must be "endpoints", "nat" or "none"',
+  ],
+  [
+    "more NAT gateways than zones",
+    { network: { ...right.network, egress: "nat", natGateways: 4 } },
+    "network.natGateways: must be at most 3, one for each zone",
+  ],
+  [
+    "NAT gateways that nobody uses",
+    { network: { ...right.network, natGateways: 1 } },
+    'network.natGateways: must be left out: it belongs to egress "nat"',
+  ],
+  ["a cluster without a name", { clusters: [{ members: 3 }] }, "clusters.0.name: "],
+  [
+    "a cluster that cannot be made",
+    { clusters: [{ name: "orders", members: 1, durability: "strict" }] },
+    "clusters.0.durability: strict waits for a standby on every commit",
+  ],
+  [
+    "a cluster on a machine that does not exist",
+    { clusters: [{ name: "orders" }, { name: "invoices", instanceType: "t4g.giant" }] },
+    "clusters.1.instanceType: ",
+  ],
+  [
+    "a cluster above the environment's limits",
+    { limits: { vcpus: 2 }, clusters: [{ name: "orders", instanceType: "m7g.xlarge" }] },
+    "clusters.0.instanceType: m7g.xlarge has 4 vCPUs, and this environment gives a node 2 at most",
+  ],
+  [
+    "two clusters of one name",
+    { clusters: [{ name: "orders" }, { name: "orders" }] },
+    "clusters.1.name: orders is another one's already",
+  ],
+  [
+    "clusters where CloudFormation does not deploy",
+    { deployer: "local", clusters: [{ name: "orders" }] },
+    "clusters: must be left out: CloudFormation makes them",
   ],
   [
     "databases open to everyone",

@@ -1,7 +1,14 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { stageNames } from "../../infra/config/index.ts";
-import { allResources, findStack, resourcesOf, type Stack, synthesizeAll } from "./support/synthesized.ts";
+import {
+  allResources,
+  findStack,
+  type Resource,
+  resourcesOf,
+  type Stack,
+  synthesizeAll,
+} from "./support/synthesized.ts";
 
 /** A deployment that renames one of these loses data: CloudFormation deletes the old and makes a new one. */
 const statefulIds = {
@@ -10,6 +17,13 @@ const statefulIds = {
   "AWS::S3::Bucket": ["BackupsBucket2936A3AA"],
   "AWS::EC2::VPC": ["NetworkVpc7FB7348F"],
   "AWS::Scheduler::ScheduleGroup": ["SchedulesGroupC7F67308"],
+  // Instances that run have them.
+  "AWS::EC2::Subnet": [
+    "NetworkVpcnodesSubnet1SubnetE013D65E",
+    "NetworkVpcnodesSubnet2SubnetA2D1A651",
+    "NetworkVpcnodesSubnet3Subnet7E78832D",
+  ],
+  "AWS::IAM::InstanceProfile": ["IdentityProfile504DA358"],
 } as const;
 
 /** What `local/` has to bring about. A new type needs a place there, or a reason why one machine has no use for it. */
@@ -45,17 +59,31 @@ const localTypes = [
 ];
 const localIntrinsics = ["Fn::GetAtt", "Fn::ImportValue", "Fn::Join", "Ref"];
 
+/** CDK's provider framework has functions of its own, which ask ours. */
+const isFramework = ({ Properties }: Resource): boolean =>
+  String(Properties["Handler"]).startsWith("framework.");
+
 let stacks: readonly Stack[];
+
+/** Functions of the product. */
+const ourFunctions = () => allResources(stacks, "AWS::Lambda::Function").filter((one) => !isFramework(one));
 
 beforeAll(async () => {
   stacks = await synthesizeAll();
 });
 
 describe("every stage", () => {
-  test.each(stageNames)("%s deploys data, then what nodes stand on, then the control plane", (stage) => {
-    const names = stacks.filter((stack) => stack.stage === stage).map((stack) => stack.name);
-    expect(names).toEqual(["Data", "Nodes", "ControlPlane"]);
-  });
+  test.each(stageNames)(
+    "%s deploys data, then what nodes stand on, then the control plane, then clusters",
+    (stage) => {
+      const all = stacks.filter((stack) => stack.stage === stage).map((stack) => stack.name);
+      // The image is made beside everything else.
+      const names = all.filter((name) => name !== "NodeImage");
+      expect(all.length - names.length).toBe(stage === "local" ? 0 : 1);
+      // Clusters in templates are CloudFormation's.
+      expect(names).toEqual(["Data", "Nodes", "ControlPlane", ...(stage === "local" ? [] : ["Clusters"])]);
+    },
+  );
 
   test("has stacks, functions, documents and exports that no other stage has, so that two fit in one account", () => {
     const stackNames = stacks.map((stack) => stack.stackName);
@@ -72,13 +100,16 @@ describe("every stage", () => {
       ),
     );
     expect(new Set(stackNames).size).toBe(stackNames.length);
-    expect(names.filter(([name, stage]) => !String(name).split(/[-/]/).includes(stage))).toEqual([]);
+    // What has no name of ours gets one of CloudFormation's, which begins with its stack's.
+    const ours = names.filter(([name]) => name !== undefined);
+    expect(names.length - ours.length).toBe(stageNames.filter((stage) => stage !== "local").length * 2);
+    expect(ours.filter(([name, stage]) => !String(name).split(/[-/]/).includes(stage))).toEqual([]);
   });
 
   test.each(stageNames)("%s keeps the logical ids of what holds data", (stage) => {
     for (const [type, ids] of Object.entries(statefulIds)) {
       const found = stacks
-        .filter((stack) => stack.stage === stage)
+        .filter((stack) => stack.stage === stage && ["Data", "Nodes"].includes(stack.name))
         .flatMap((stack) => resourcesOf(stack, type).map(({ id }) => id));
       expect(found).toEqual(ids);
     }
@@ -197,7 +228,7 @@ describe("what holds data", () => {
 
 describe("functions", () => {
   test("have a role each", () => {
-    const roles = allResources(stacks, "AWS::Lambda::Function").map(
+    const roles = ourFunctions().map(
       ({ Properties, stage }) => `${stage} ${JSON.stringify(Properties["Role"])}`,
     );
     expect(roles.length).toBeGreaterThanOrEqual(4 * stageNames.length);
@@ -205,11 +236,48 @@ describe("functions", () => {
   });
 
   test("run on the newest runtime with the layer, arm64 on AWS", () => {
+    for (const { Properties } of ourFunctions()) expect(Properties["Layers"]).toHaveLength(1);
     for (const { Properties, stage } of allResources(stacks, "AWS::Lambda::Function")) {
       expect(Properties["Runtime"]).toBe("nodejs24.x");
-      expect(Properties["Layers"]).toHaveLength(1);
       expect(Properties["Architectures"]).toEqual([stage === "local" ? "x86_64" : "arm64"]);
     }
+  });
+
+  test("are traced, and what they could not take ends in one queue, on AWS", () => {
+    for (const { Properties, stage } of ourFunctions()) {
+      expect(Properties["TracingConfig"]).toEqual(stage === "local" ? undefined : { Mode: "Active" });
+    }
+    for (const stage of stageNames.filter((name) => name !== "local")) {
+      const stack = findStack(stacks, stage, "ControlPlane");
+      const [queue, ...more] = resourcesOf(stack, "AWS::SQS::Queue");
+      expect(more).toEqual([]);
+      expect(queue?.Properties).toMatchObject({
+        QueueName: `pgherd-${stage}-failed-events`,
+        SqsManagedSseEnabled: true,
+        MessageRetentionPeriod: 14 * 24 * 3600,
+      });
+      const configured = resourcesOf(stack, "AWS::Lambda::EventInvokeConfig");
+      for (const { Properties } of configured) {
+        const destination = { "Fn::GetAtt": [queue?.id, "Arn"] };
+        expect(Properties["DestinationConfig"]).toEqual({ OnFailure: { Destination: destination } });
+      }
+      const asynchronous = resourcesOf(stack, "AWS::Lambda::Function").filter(
+        (one) =>
+          !isFramework(one) && !/-(api|(begin|await)-cluster)$/.test(String(one.Properties["FunctionName"])),
+      );
+      expect(configured.length).toBe(asynchronous.length);
+      expect(configured.length).toBeGreaterThan(30);
+    }
+  });
+
+  test("of the API are capped where an account's quota lets them be, so that healing goes on under a flood of calls", () => {
+    const capped = ourFunctions().filter(({ Properties }) => Properties["ReservedConcurrentExecutions"]);
+    expect(capped.map(({ Properties: p }) => [p["FunctionName"], p["ReservedConcurrentExecutions"]])).toEqual(
+      [
+        ["pgherd-staging-api", 100],
+        ["pgherd-prod-api", 100],
+      ],
+    );
   });
 
   test("that are durable keep every version and are reached through the alias live", () => {
@@ -231,7 +299,7 @@ describe("functions", () => {
   });
 
   test("learn of workflows as aliases, and only those that start operations learn of any", () => {
-    const starters = allResources(stacks, "AWS::Lambda::Function").filter(({ Properties }) => {
+    const starters = ourFunctions().filter(({ Properties }) => {
       const settings = /\\"workflows\\":\{(.*?)\},\\"principals/s.exec(
         JSON.stringify(Properties["Environment"]),
       )?.[1];
@@ -245,6 +313,8 @@ describe("functions", () => {
     );
     expect([...new Set(names)].sort()).toEqual([
       "api",
+      "await-cluster",
+      "begin-cluster",
       "certificates",
       "delete-cluster",
       "expirations",
@@ -261,10 +331,22 @@ describe("nodes", () => {
     const templates = allResources(stacks, "AWS::EC2::LaunchTemplate");
     expect(templates).toHaveLength(stageNames.length);
     for (const { Properties } of templates) {
-      expect(Properties["LaunchTemplateData"]).toMatchObject({
+      const data = z.record(z.string(), z.unknown()).parse(Properties["LaunchTemplateData"]);
+      // Its interface and its data volume are its own, and outlive it; nobody logs in.
+      for (const field of ["NetworkInterfaces", "SecurityGroupIds", "KeyName", "UserData"]) {
+        expect(data[field], field).toBeUndefined();
+      }
+      expect(data).toMatchObject({
         MetadataOptions: { HttpEndpoint: "enabled", HttpTokens: "required", HttpPutResponseHopLimit: 1 },
         BlockDeviceMappings: [
-          { Ebs: { Encrypted: true, KmsKeyId: expect.anything(), DeleteOnTermination: true } },
+          {
+            Ebs: {
+              VolumeType: "gp3",
+              Encrypted: true,
+              KmsKeyId: expect.anything(),
+              DeleteOnTermination: true,
+            },
+          },
         ],
       });
     }
@@ -311,12 +393,48 @@ describe("the API", () => {
         routes.map(({ Properties: p }) => [p["RouteKey"], p["AuthorizationType"]]),
       );
       expect(authorization).toEqual({
+        "GET /v1/{proxy+}": stage === "local" ? "JWT" : "AWS_IAM",
         "ANY /v1/{proxy+}": stage === "local" ? "JWT" : "AWS_IAM",
         "GET /healthz": "NONE",
         "GET /openapi.json": "NONE",
         "GET /docs": "NONE",
         $default: "NONE",
       });
+    }
+  });
+});
+
+describe("the API's limits", () => {
+  test("are a route's own: strangers and changes get fewer calls than reads", () => {
+    for (const stage of stageNames) {
+      const stack = findStack(stacks, stage, "ControlPlane");
+      const [found, ...more] = resourcesOf(stack, "AWS::ApiGatewayV2::Stage");
+      expect(more).toEqual([]);
+      const limits = z
+        .record(z.string(), z.object({ ThrottlingRateLimit: z.number(), ThrottlingBurstLimit: z.number() }))
+        .parse(found?.Properties["RouteSettings"]);
+      const perSecond = (route: string) => limits[route]?.ThrottlingRateLimit ?? 0;
+      expect(Object.keys(limits)).toEqual([
+        "GET /v1/{proxy+}",
+        "$default",
+        "GET /healthz",
+        "GET /openapi.json",
+        "GET /docs",
+      ]);
+      expect(perSecond("GET /v1/{proxy+}")).toBeGreaterThan(perSecond("$default"));
+      const routes = resourcesOf(stack, "AWS::ApiGatewayV2::Route").map(({ id }) => id);
+      expect(found?.["DependsOn"]).toEqual(expect.arrayContaining(routes));
+    }
+  });
+});
+
+describe("every template", () => {
+  test("stays well within CloudFormation's own limits", () => {
+    for (const { stackName, template } of stacks) {
+      const outputs = Object.keys(template["Outputs"] ?? {});
+      expect(Buffer.byteLength(JSON.stringify(template)), stackName).toBeLessThan(0.8 * 1024 * 1024);
+      expect(Object.keys(template.Resources).length, stackName).toBeLessThan(0.8 * 500);
+      expect(outputs.length, stackName).toBeLessThan(0.8 * 200);
     }
   });
 });
@@ -365,6 +483,7 @@ function intrinsics(value: unknown): readonly string[] {
 function redact(template: unknown): string {
   const text = JSON.stringify(template, null, 2)
     .replace(/[0-9a-f]{64}/g, "<sha256>")
+    .replace(/"Version": "1\.\d+\.\d+"/g, '"Version": "<hash>"')
     .replace(/(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}/g, "$1<version>");
   return `${text}\n`;
 }

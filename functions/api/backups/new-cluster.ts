@@ -2,6 +2,7 @@ import {
   type Backup,
   type Cluster,
   type ClusterSpec,
+  checkLimits,
   checkRoom,
   checkSpec,
   createClusterBodySchema,
@@ -37,7 +38,8 @@ export function newClusterOf(
   });
   if (!patched.ok) throw notPossible(patched.errors);
   const spec = { ...patched.spec, name };
-  const { errors, warnings } = checkSpec(spec);
+  const { errors: wrong, warnings } = checkSpec(spec);
+  const errors = [...wrong, ...checkLimits(spec, settings.limits, before)];
   if (errors.length > 0) throw notPossible(errors);
   refuseFrequentSchedules(spec, newClusterPath);
   const room = checkRoom(spec, before, backup);

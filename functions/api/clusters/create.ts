@@ -1,6 +1,7 @@
 import {
   type Cluster,
   type ClusterSpec,
+  checkLimits,
   checkSpec,
   completeSpec,
   createClusterBodySchema,
@@ -61,7 +62,8 @@ export function createCluster(context: ApiContext): Route {
       instanceType: settings.defaultInstanceType,
       deletionProtection: settings.defaultDeletionProtection,
     });
-    const { errors, warnings } = checkSpec(spec);
+    const { errors: wrong, warnings } = checkSpec(spec);
+    const errors = [...wrong, ...checkLimits(spec, settings.limits)];
     if (errors.length > 0) {
       throw new Problem("invalid-request", "The spec cannot be carried out; errors says where and why.", {
         errors,

@@ -136,6 +136,24 @@ function becomes(patch: unknown, placement: string): boolean {
   return isObject(patch) && (patch["placement"] === placement || patch["placement"] === null);
 }
 
+/** The patch that makes one spec of the other. */
+export function patchBetween(before: ClusterSpec, after: ClusterSpec): Patch {
+  return differences(before, after);
+}
+
+function differences(before: Patch, after: Patch): Record<string, unknown> {
+  const patch: Record<string, unknown> = {};
+  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const [from, to] = [before[name], after[name]];
+    const inner = isObject(from) && isObject(to) ? differences(from, to) : null;
+    if (to === undefined) patch[name] = null;
+    else if (inner === null ? JSON.stringify(from) !== JSON.stringify(to) : Object.keys(inner).length > 0) {
+      patch[name] = inner ?? to;
+    }
+  }
+  return patch;
+}
+
 /** What the patch asks for and no cluster can be given. */
 export function checkImmutable(spec: ClusterSpec, patch: Patch): FieldError[] {
   return immutable

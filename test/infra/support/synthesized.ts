@@ -6,6 +6,7 @@ import { AwsSolutionsChecks } from "cdk-nag";
 import { z } from "zod";
 import { build } from "../../../infra/build/build.ts";
 import { type StageName, stageNames } from "../../../infra/config/index.ts";
+import type { EnvironmentConfig } from "../../../infra/config/schema.ts";
 import { createApp } from "../../../infra/create-app.ts";
 
 const resourceSchema = z.looseObject({
@@ -20,8 +21,9 @@ const templateSchema = z.looseObject({ Resources: z.record(z.string(), resourceS
 export type Template = z.infer<typeof templateSchema>;
 
 export interface Stack {
-  readonly stage: StageName;
-  /** Data, Nodes or ControlPlane. */
+  /** The environment's name. */
+  readonly stage: string;
+  /** Data, Nodes, ControlPlane or Clusters. */
   readonly name: string;
   readonly stackName: string;
   readonly terminationProtection: boolean;
@@ -32,25 +34,36 @@ export interface Stack {
 const variables = {};
 
 /** Builds the tree and synthesizes every stage; fails where a rule of cdk-nag is broken and not acknowledged. */
-export async function synthesizeAll(): Promise<readonly Stack[]> {
+export function synthesizeAll(): Promise<readonly Stack[]> {
+  return synthesizeStages(stageNames);
+}
+
+/** The same for stages with configs of a test's own. */
+export async function synthesizeStages(
+  stages: readonly (StageName | EnvironmentConfig)[],
+): Promise<readonly Stack[]> {
   const directory = await mkdtemp(path.join(tmpdir(), "pgherd-infra-"));
   try {
-    return await synthesizeInto(directory);
+    return await synthesizeInto(directory, stages);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-async function synthesizeInto(directory: string): Promise<readonly Stack[]> {
+async function synthesizeInto(
+  directory: string,
+  stages: readonly (StageName | EnvironmentConfig)[],
+): Promise<readonly Stack[]> {
   const app = createApp({
-    stages: stageNames,
+    stages,
     build: await build({ directory: path.join(directory, "build") }),
     outDirectory: path.join(directory, "assembly"),
     variables,
   });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   const assembly = app.synth();
-  return stageNames.flatMap((stage) =>
+  const names = stages.map((stage) => (typeof stage === "string" ? stage : stage.name));
+  return names.flatMap((stage) =>
     assembly.getNestedAssembly(`assembly-${stage}`).stacksRecursively.map((stack) => ({
       stage,
       name: stack.hierarchicalId.split("/").at(-1) ?? "",
@@ -70,13 +83,13 @@ export function resourcesOf(stack: Stack, type: string): readonly (Resource & { 
 export function allResources(
   stacks: readonly Stack[],
   type: string,
-): readonly (Resource & { readonly id: string; readonly stage: StageName })[] {
+): readonly (Resource & { readonly id: string; readonly stage: string })[] {
   return stacks.flatMap((stack) =>
     resourcesOf(stack, type).map((found) => ({ ...found, stage: stack.stage })),
   );
 }
 
-export function findStack(stacks: readonly Stack[], stage: StageName, name: string): Stack {
+export function findStack(stacks: readonly Stack[], stage: string, name: string): Stack {
   const stack = stacks.find((candidate) => candidate.stage === stage && candidate.name === name);
   if (stack === undefined) {
     throw new Error(`the stage ${stage} has no stack ${name}`);

@@ -173,7 +173,7 @@ describe("the stage `local`, deployed", () => {
       "GET /openapi.json",
     ]);
     const guarded = deployment.routes.filter((route) => route.authorization === "jwt");
-    expect(guarded.map(({ routeKey }) => routeKey)).toEqual(["ANY /v1/{proxy+}"]);
+    expect(guarded.map(({ routeKey }) => routeKey)).toEqual(["ANY /v1/{proxy+}", "GET /v1/{proxy+}"]);
     expect(deployment.authorizer).toEqual({ issuer, audience: ["pgherd"] });
   });
 

@@ -1,0 +1,54 @@
+import { LambdaExecutions } from "@pgherd/layers/aws/executions";
+import { DynamoStore } from "@pgherd/layers/aws/store";
+import type { EnvironmentSettings } from "@pgherd/layers/domain";
+import type { NodeCommandPort, Repositories } from "@pgherd/layers/ports";
+import { createObserver, log, readFunctionEnvironment } from "@pgherd/layers/runtime";
+import type { ApiContext } from "./context.ts";
+
+/** The routes' context as this function's environment has it: for whatever carries calls out. */
+export function openApiContext(): ApiContext {
+  const { settings, table } = readFunctionEnvironment();
+  const commands = lazyCommands(settings);
+  return {
+    settings,
+    store: new DynamoStore(table),
+    executions: new LambdaExecutions(settings),
+    observer: createObserver(commands),
+    commands,
+    repositories: lazyRepositories(settings),
+    log,
+  };
+}
+
+/** Only a topology needs SSM: its client is loaded when the first one is asked for, which makes cold starts shorter. */
+function lazyCommands(settings: EnvironmentSettings): ApiContext["commands"] {
+  let loading: Promise<NodeCommandPort> | undefined;
+  return {
+    run: async (target, verb, input) => {
+      loading ??= import("@pgherd/layers/aws/commands").then(
+        ({ SsmNodeCommands }) => new SsmNodeCommands(settings),
+      );
+      return (await loading).run(target, verb, input);
+    },
+  };
+}
+
+/** As SSM's: only a restore needs S3, and a cluster with a store of its own. */
+function lazyRepositories(settings: EnvironmentSettings): ApiContext["repositories"] {
+  let opening: Promise<Repositories> | undefined;
+  const open = (): Promise<Repositories> => {
+    opening ??= Promise.all([
+      import("@pgherd/layers/aws/repositories"),
+      import("@pgherd/layers/aws/secrets"),
+    ]).then(
+      ([{ S3Repositories }, { ParameterStoreSecrets }]) =>
+        new S3Repositories(settings, new ParameterStoreSecrets(settings)),
+    );
+    return opening;
+  };
+  return {
+    timelines: async (place) => (await open()).timelines(place),
+    wal: async (place, from) => (await open()).wal(place, from),
+    probe: async (store) => (await open()).probe(store),
+  };
+}
