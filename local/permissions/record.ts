@@ -73,9 +73,7 @@ export class PermissionRecord {
     if (this.#known.has(kind) || this.#known.size > kindsMax) return;
     this.#known.add(kind);
     this.#lines.push(JSON.stringify(this.#known.size > kindsMax ? { kind: "full" } : line));
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = null;
-    });
+    this.#writing ??= this.#write();
   }
 
   async #write(): Promise<void> {
@@ -91,6 +89,7 @@ export class PermissionRecord {
         this.#onError(error);
       }
     }
+    this.#writing = null;
   }
 }
 

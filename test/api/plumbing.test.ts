@@ -161,6 +161,20 @@ describe("unknown places", () => {
     expect(code(reply)).toEqual([405, "method-not-allowed"]);
     expect(reply.headers["allow"]).toBe(allow);
   });
+
+  test.each(["If-Match", "Idempotency-Key"])("an empty %s is a mistake, and not none", async (name) => {
+    const { id } = await world.makeAvailable(`empty-${name.toLowerCase()}`);
+    const reply = await world.call("DELETE", `/v1/clusters/${id}`, { headers: { [name]: "" } });
+
+    expect(code(reply)).toEqual([422, "invalid-request"]);
+    expect((await world.store.getCluster(id))?.activeOperationId).toBeNull();
+  });
+
+  test("a read with a body is answered as without one", async () => {
+    const reply = await world.call("GET", "/v1/operations", { body: { ignored: true } });
+
+    expect(reply.status).toBe(200);
+  });
 });
 
 describe("problems", () => {

@@ -16,6 +16,13 @@ export interface DynamoDB extends AsyncDisposable {
   scan(table: string): Promise<unknown[]>;
 }
 
+/** A table of the product's shape. */
+export async function createTable(config: DynamoDBClientConfig, name: string): Promise<void> {
+  const client = new DynamoDBClient(config);
+  await client.send(tableOf(name));
+  client.destroy();
+}
+
 /** The one that dynamodb-setup.ts started. */
 export function openDynamoDB(): DynamoDB {
   const config: DynamoDBClientConfig = {

@@ -109,6 +109,14 @@ function collectPolicies(
   }
 }
 
+/** Whatever is asked for of a resource that no recorded call is about. */
+function anyAttribute(name: string, arn: string): Readonly<Record<string, string>> {
+  const known: Readonly<Record<string, string>> = { Arn: arn };
+  return new Proxy(known, {
+    get: (_known, attribute) => known[String(attribute)] ?? `${name}.${String(attribute)}`,
+  });
+}
+
 const ec2Types: Readonly<Record<string, ResourceType>> = {
   "AWS::EC2::VPC": "vpc",
   "AWS::EC2::Subnet": "subnet",
@@ -149,6 +157,6 @@ function madeUp({ Type, Properties }: Resource, key: string, scope: Scope): Depl
     case "AWS::Scheduler::ScheduleGroup":
       return { ref: text("Name", name), attributes: {} };
     default:
-      return deployed(name, `arn:aws:unknown:${region}:${account}:${name}`);
+      return { ref: name, attributes: anyAttribute(name, `arn:aws:unknown:${region}:${account}:${name}`) };
   }
 }
