@@ -2,7 +2,7 @@ import { Duration } from "aws-cdk-lib";
 import { type IMetric, MathExpression, Metric, Stats } from "aws-cdk-lib/aws-cloudwatch";
 import { type FindingKind, findingKinds } from "../../layers/domain/cluster/health/findings.ts";
 import { metricNames, metricNamespace } from "../../layers/domain/metrics.ts";
-import { resourceName } from "./names.ts";
+import { failedEvents, resourceName } from "./names.ts";
 
 /** What the alarms and dashboards of an environment look at. */
 export interface Watched {
@@ -36,6 +36,7 @@ export const controlPlaneRunbooks = [
   "api-slow",
   "function-errors",
   "function-throttled",
+  "events-failed",
   "table-throttled",
 ] as const;
 type ControlPlaneRunbook = (typeof controlPlaneRunbooks)[number];
@@ -137,6 +138,19 @@ function controlPlaneAlarms(watched: Watched): AlarmEntry[] {
       description:
         "An operation has made no progress for an hour and is stopped; the log of stuck-operations names it",
       metric: ownMetric(watched, metricNames.operationsStuck, Stats.SUM),
+      threshold: 1,
+      periods: 1,
+    },
+    {
+      ...own("events-failed"),
+      description: "A function could not take what it was sent; the event waits in the queue",
+      metric: new Metric({
+        namespace: "AWS/SQS",
+        metricName: "ApproximateNumberOfMessagesVisible",
+        dimensionsMap: { QueueName: resourceName(watched.environment, failedEvents) },
+        statistic: Stats.MAXIMUM,
+        period: fiveMinutes,
+      }),
       threshold: 1,
       periods: 1,
     },

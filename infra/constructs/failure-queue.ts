@@ -3,7 +3,7 @@ import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { acknowledge, allow } from "./allow.ts";
-import { resourceName } from "./names.ts";
+import { failedEvents, resourceName } from "./names.ts";
 
 /** SQS's own limit: a weekend, and a week to look into it. */
 const retention = Duration.days(14);
@@ -21,7 +21,7 @@ export class FailureQueue extends Construct {
 
   constructor(scope: Construct, id: string, props: { readonly environment: string }) {
     super(scope, id);
-    this.queueName = resourceName(props.environment, "failed-events");
+    this.queueName = resourceName(props.environment, failedEvents);
     const queue = new Queue(this, "Queue", {
       queueName: this.queueName,
       encryption: QueueEncryption.SQS_MANAGED,

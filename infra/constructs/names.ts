@@ -16,6 +16,9 @@ export function nodeImageParameter(environment: string): string {
 /** What makes clusters that are resources of templates, other people's too. */
 export const clusterProviderName = "cluster-resource";
 
+/** The queue of events that no function could take. */
+export const failedEvents = "failed-events";
+
 /** Log groups are found by people: their names stay the same when everything else is deployed anew. */
 export function logGroupName(environment: string, name: string): string {
   return `/pgherd/${environment}/${name}`;
