@@ -12,6 +12,8 @@ const variables = { PGHERD_LOCAL_VPC_CIDR: "198.18.8.0/22", PGHERD_LOCAL_ISSUER:
 /** The clients of AWS's services that a function loads when it starts. What few of its calls need is loaded later. */
 const clients: Readonly<Record<string, readonly string[]>> = {
   api: ["dynamodb", "lambda"],
+  "await-cluster": ["dynamodb", "lambda"],
+  "begin-cluster": ["dynamodb", "lambda"],
   "start-backup": ["dynamodb", "lambda"],
   certificates: ["dynamodb", "lambda"],
   "cluster-health": ["dynamodb", "ec2", "ssm"],
