@@ -47,6 +47,7 @@ export default defineConfig({
         test: {
           name: "infra",
           include: ["test/infra/**/*.test.ts"],
+          globalSetup: ["test/infra/support/setup.ts"],
           testTimeout: infraTimeoutMs,
           hookTimeout: infraTimeoutMs,
         },
@@ -85,6 +86,7 @@ export default defineConfig({
         test: {
           name: "permissions",
           include: ["test/permissions/*.test.ts"],
+          globalSetup: ["test/infra/support/setup.ts"],
           testTimeout: infraTimeoutMs,
           hookTimeout: infraTimeoutMs,
         },

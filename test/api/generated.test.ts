@@ -13,7 +13,7 @@ import { type World, Worlds } from "./support/world.ts";
 const generatedTimeoutMs = 15 * 60 * 1000;
 const callsTimeoutMs = 10 * 60 * 1000;
 /** Beside what it derives from the document by itself. */
-const examplesPerOperation = 12;
+const examplesPerOperation = 5;
 const casesMin = 1_000;
 
 let worlds: Worlds;
