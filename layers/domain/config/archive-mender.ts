@@ -4,7 +4,9 @@ import { stanza } from "./pgbackrest.ts";
 /**
  * A standby takes what it is sent for archived, whatever the leader came to archive: what a leader had not archived when
  * it was lost would be missing for ever. Whoever is promoted hands in again what the archive does not have; what it has
- * already it takes for archived.
+ * already it takes for archived. A segment in which a timeline ended is not whole on a standby, which counts it as
+ * archived all the same (WalReceiverMain in walreceiver.c): the next timeline has a copy of it. Handed in under its own
+ * name, it would be another one than the lost leader's, and everything would wait behind it for ever.
  */
 
 /** Segments are archived some at a time, so one before the newest may be missing. */
@@ -43,6 +45,31 @@ INFO = ${JSON.stringify(info)}
 INFO_SECONDS = ${infoSeconds}
 OVERLAP_SEGMENTS = ${overlapSegments}
 DONE = re.compile(r'^([0-9A-F]{24})\\.done$')
+HISTORY = re.compile(r'^([0-9A-F]{8})\\.history$')
+FORK = re.compile(r'^\\s*(\\d+)\\s+([0-9A-F]+)/([0-9A-F]+)')
+WAL = os.path.dirname(STATUS)
+
+
+def line():
+    """The own timeline, and where each one before it ended, in bytes of WAL."""
+    own = max((match.group(1) for match in map(HISTORY.match, os.listdir(WAL)) if match), default=None)
+    if own is None:
+        return 1, {}
+    with open(os.path.join(WAL, own + '.history')) as history:
+        forks = [match.groups() for match in map(FORK.match, history) if match]
+    return int(own, 16), {int(timeline): (int(high, 16) << 32) + int(low, 16) for timeline, high, low in forks}
+
+
+def is_whole(name, own, forks):
+    """Whether a segment is one of the own line and nothing of it belongs to the next timeline."""
+    timeline, high, number = (int(name[at:at + 8], 16) for at in (0, 8, 16))
+    if timeline == own:
+        return True
+    try:
+        size = os.path.getsize(os.path.join(WAL, name))
+    except FileNotFoundError:
+        return False
+    return (high << 32) + (number + 1) * size <= forks.get(timeline, 0)
 
 
 def newest_archived():
@@ -67,8 +94,9 @@ def missing(names, newest):
 def main():
     if sys.argv[2] not in ('primary', 'master'):
         return
+    own, forks = line()
     done = sorted(match.group(1) for match in map(DONE.match, os.listdir(STATUS)) if match)
-    for name in missing(done, newest_archived()):
+    for name in missing([name for name in done if is_whole(name, own, forks)], newest_archived()):
         try:
             os.rename(os.path.join(STATUS, name + '.done'), os.path.join(STATUS, name + '.ready'))
         except FileNotFoundError:

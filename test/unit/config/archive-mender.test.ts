@@ -21,6 +21,13 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 const segment = (number: number, timeline = 1): string =>
   [timeline, 0, number].map((part) => part.toString(16).toUpperCase().padStart(8, "0")).join("");
 
+const segmentBytes = 0x1000;
+const history = (timeline: number, lines: readonly string[]): Promise<void> =>
+  writeFile(
+    join(directory, `${timeline.toString(16).toUpperCase().padStart(8, "0")}.history`),
+    lines.join("\n"),
+  );
+
 const segments = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, index) => segment(from + index));
 
@@ -57,6 +64,26 @@ describe("a standby that is promoted", () => {
     await count([segment(1), segment(2), segment(200)]);
     const ready = await promote(segment(300, 7));
     expect(ready).toEqual([segment(1), segment(2), segment(200)]);
+  });
+
+  test("leaves out the segment in which a timeline ended, and what came after it there: it may be half a segment", async () => {
+    const own = segment(4, 3);
+    await count([segment(1), segment(2), segment(3), segment(2, 2), segment(3, 2), own]);
+    for (const name of [segment(1), segment(2), segment(3), segment(2, 2), segment(3, 2), own]) {
+      await writeFile(join(directory, name), Buffer.alloc(segmentBytes));
+    }
+    await history(2, ["1\t0/2800\tno recovery target specified"]);
+    await history(3, ["1\t0/2800\tno recovery target specified", "2\t0/4000\tno recovery target specified"]);
+    expect(await promote(null)).toEqual([segment(1), segment(2, 2), segment(3, 2), own]);
+  });
+
+  test("leaves out what is on a timeline that its own does not come from", async () => {
+    await count([segment(1), segment(1, 2), segment(2, 3)]);
+    for (const name of [segment(1), segment(1, 2), segment(2, 3)]) {
+      await writeFile(join(directory, name), Buffer.alloc(segmentBytes));
+    }
+    await history(3, ["1\t0/2000\tno recovery target specified"]);
+    expect(await promote(null)).toEqual([segment(1), segment(2, 3)]);
   });
 
   test("leaves everything else alone", async () => {
