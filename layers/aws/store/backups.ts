@@ -1,14 +1,14 @@
-import { DeleteCommand, GetCommand, PutCommand, QueryCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { type Backup, backupRequestSchema, notDeleted } from "../../domain/backup/backup.ts";
 import { type BackupDrill, backupDrillSchema } from "../../domain/backup/drill.ts";
 import type { Operation } from "../../domain/operation/operation.ts";
 import type { OperationStart, Page } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
 import { succeeds } from "./conditional.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { keptCheck } from "./deleted.ts";
 import { backupToItem, itemToBackup } from "./items.ts";
 import { backupKey, backupsIndexKey, backupsPartition, clusterKey, indexNames } from "./keys.ts";
+import { newestFirst } from "./newest-first.ts";
 import { startWrites } from "./operations.ts";
 import { everything } from "./partition.ts";
 import { backupInProgress, noCluster } from "./refusals.ts";
@@ -60,36 +60,17 @@ export async function getBackup(table: Table, clusterId: string, backupId: strin
   return answer.Item === undefined ? null : itemToBackup(answer.Item);
 }
 
-export async function listBackups(
+export function listBackups(
   table: Table,
   page: { clusterId: string | null; limit: number; cursor: string | null },
 ): Promise<Page<Backup>> {
   const { clusterId } = page;
-  const list = clusterId === null ? "backups" : `backups:${clusterId}`;
-  const before = page.cursor === null ? null : decodeCursor(list, backupIdPattern, page.cursor);
   const where =
     clusterId === null
-      ? { IndexName: indexNames.first, key: "gsi1", partition: backupsIndexKey }
-      : { ConsistentRead: true, key: "", partition: backupsPartition(clusterId) };
-  const { key, partition, ...reading } = where;
-  const answer = await table.client.send(
-    new QueryCommand({
-      TableName: table.name,
-      ...reading,
-      ScanIndexForward: false,
-      Limit: page.limit + 1,
-      KeyConditionExpression: `${key}pk = :pk${before === null ? "" : ` AND ${key}sk < :before`}`,
-      ExpressionAttributeValues: {
-        ":pk": partition,
-        ...(before === null ? {} : { ":before": before }),
-      },
-    }),
-  );
-  const backups = (answer.Items ?? []).map(itemToBackup);
-  const items = backups.slice(0, page.limit);
-  const last = items.at(-1);
-  const isMore = backups.length > page.limit || answer.LastEvaluatedKey !== undefined;
-  return { items, nextCursor: isMore && last !== undefined ? encodeCursor(list, last.id) : null };
+      ? { name: "backups", partition: backupsIndexKey, index: indexNames.first }
+      : { name: `backups:${clusterId}`, partition: backupsPartition(clusterId), index: null };
+  const reading = { pattern: backupIdPattern, read: itemToBackup, keyOf: ({ id }: Backup) => id };
+  return newestFirst(table, { ...where, ...reading }, page);
 }
 
 export async function allBackups(table: Table, clusterId: string): Promise<readonly Backup[]> {

@@ -1,10 +1,10 @@
-import { BatchGetCommand, type BatchGetCommandOutput, GetCommand, QueryCommand } from "@aws-sdk/lib-dynamodb";
+import { BatchGetCommand, type BatchGetCommandOutput, GetCommand } from "@aws-sdk/lib-dynamodb";
 import { endedStates, type Operation, type OperationKind } from "../../domain/operation/operation.ts";
 import type { Page } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { itemToOperation } from "./items.ts";
 import { clusterPartition, indexNames, openOperationsKey, operationKey, operationsIndexKey } from "./keys.ts";
+import { newestFirst } from "./newest-first.ts";
 import { everything } from "./partition.ts";
 
 const operationIdPattern = /^opn_[0-9A-Z]{26}$/;
@@ -21,31 +21,17 @@ export async function getOperation(table: Table, operationId: string): Promise<O
 }
 
 /** Newest first. */
-export async function listOperations(
+export function listOperations(
   table: Table,
   page: { limit: number; cursor: string | null; clusterId: string | null },
 ): Promise<Page<Operation>> {
-  const list = page.clusterId === null ? "operations" : `operations:${page.clusterId}`;
-  const before = page.cursor === null ? null : decodeCursor(list, operationIdPattern, page.cursor);
-  const index = page.clusterId === null ? indexNames.first : indexNames.second;
-  const answer = await table.client.send(
-    new QueryCommand({
-      TableName: table.name,
-      IndexName: index,
-      ScanIndexForward: false,
-      Limit: page.limit + 1,
-      KeyConditionExpression: `${index}pk = :pk${before === null ? "" : ` AND ${index}sk < :before`}`,
-      ExpressionAttributeValues: {
-        ":pk": page.clusterId === null ? operationsIndexKey : clusterPartition(page.clusterId),
-        ...(before === null ? {} : { ":before": before }),
-      },
-    }),
-  );
-  const operations = (answer.Items ?? []).map(itemToOperation);
-  const items = operations.slice(0, page.limit);
-  const last = items.at(-1);
-  const isMore = operations.length > page.limit || answer.LastEvaluatedKey !== undefined;
-  return { items, nextCursor: isMore && last !== undefined ? encodeCursor(list, last.id) : null };
+  const { clusterId } = page;
+  const where =
+    clusterId === null
+      ? { name: "operations", partition: operationsIndexKey, index: indexNames.first }
+      : { name: `operations:${clusterId}`, partition: clusterPartition(clusterId), index: indexNames.second };
+  const reading = { pattern: operationIdPattern, read: itemToOperation, keyOf: ({ id }: Operation) => id };
+  return newestFirst(table, { ...where, ...reading }, page);
 }
 
 export async function listOpenOperations(

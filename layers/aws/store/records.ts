@@ -1,4 +1,4 @@
-import { GetCommand, PutCommand, QueryCommand } from "@aws-sdk/lib-dynamodb";
+import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import {
   type AuditEntry,
   IdempotencyConflict,
@@ -6,9 +6,9 @@ import {
   type Page,
 } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { auditToItem, idempotencyToItem, itemToAudit, itemToIdempotency } from "./items.ts";
 import { eventsPartition, idempotencyKey } from "./keys.ts";
+import { newestFirst } from "./newest-first.ts";
 import { transact, type Write } from "./transact.ts";
 
 const auditIdPattern = /^aud_[0-9A-Z]{26}$/;
@@ -54,28 +54,17 @@ export async function putAuditEntry(table: Table, entry: AuditEntry): Promise<vo
 }
 
 /** Newest first. */
-export async function listAuditEntries(
+export function listAuditEntries(
   table: Table,
   page: { clusterId: string; limit: number; cursor: string | null },
 ): Promise<Page<AuditEntry>> {
-  const list = `events:${page.clusterId}`;
-  const before = page.cursor === null ? null : decodeCursor(list, auditIdPattern, page.cursor);
-  const answer = await table.client.send(
-    new QueryCommand({
-      TableName: table.name,
-      ConsistentRead: true,
-      ScanIndexForward: false,
-      Limit: page.limit + 1,
-      KeyConditionExpression: `pk = :pk${before === null ? "" : " AND sk < :before"}`,
-      ExpressionAttributeValues: {
-        ":pk": eventsPartition(page.clusterId),
-        ...(before === null ? {} : { ":before": before }),
-      },
-    }),
-  );
-  const entries = (answer.Items ?? []).map(itemToAudit);
-  const items = entries.slice(0, page.limit);
-  const last = items.at(-1);
-  const isMore = entries.length > page.limit || answer.LastEvaluatedKey !== undefined;
-  return { items, nextCursor: isMore && last !== undefined ? encodeCursor(list, last.id) : null };
+  const list = {
+    name: `events:${page.clusterId}`,
+    partition: eventsPartition(page.clusterId),
+    index: null,
+    pattern: auditIdPattern,
+    read: itemToAudit,
+    keyOf: ({ id }: AuditEntry) => id,
+  };
+  return newestFirst(table, list, page);
 }

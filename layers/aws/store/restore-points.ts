@@ -1,12 +1,12 @@
-import { GetCommand, PutCommand, QueryCommand } from "@aws-sdk/lib-dynamodb";
+import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import type { RestorePoint } from "../../domain/backup/restore-point.ts";
 import type { Operation } from "../../domain/operation/operation.ts";
 import { Problem } from "../../domain/problems.ts";
 import type { OperationStart, Page } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { itemToPoint, pointToItem } from "./items.ts";
 import { clusterKey, pointKey, pointNameKey, pointsPartition } from "./keys.ts";
+import { newestFirst } from "./newest-first.ts";
 import { startWrites } from "./operations.ts";
 import { noCluster } from "./refusals.ts";
 import { transact, type Write } from "./transact.ts";
@@ -69,33 +69,19 @@ async function getPoint(table: Table, clusterId: string, operationId: string): P
   return answer.Item === undefined ? null : itemToPoint(answer.Item);
 }
 
-export async function listRestorePoints(
+export function listRestorePoints(
   table: Table,
   page: { clusterId: string; limit: number; cursor: string | null },
 ): Promise<Page<RestorePoint>> {
-  const list = `restore-points:${page.clusterId}`;
-  const before = page.cursor === null ? null : decodeCursor(list, operationIdPattern, page.cursor);
-  const answer = await table.client.send(
-    new QueryCommand({
-      TableName: table.name,
-      ConsistentRead: true,
-      ScanIndexForward: false,
-      Limit: page.limit + 1,
-      KeyConditionExpression: `pk = :pk${before === null ? "" : " AND sk < :before"}`,
-      ExpressionAttributeValues: {
-        ":pk": pointsPartition(page.clusterId),
-        ...(before === null ? {} : { ":before": before }),
-      },
-    }),
-  );
-  const points = (answer.Items ?? []).map(itemToPoint);
-  const items = points.slice(0, page.limit);
-  const last = items.at(-1);
-  const isMore = points.length > page.limit || answer.LastEvaluatedKey !== undefined;
-  return {
-    items,
-    nextCursor: isMore && last !== undefined ? encodeCursor(list, last.operationId) : null,
+  const list = {
+    name: `restore-points:${page.clusterId}`,
+    partition: pointsPartition(page.clusterId),
+    index: null,
+    pattern: operationIdPattern,
+    read: itemToPoint,
+    keyOf: ({ operationId }: RestorePoint) => operationId,
   };
+  return newestFirst(table, list, page);
 }
 
 export async function putRestorePoint(table: Table, point: RestorePoint): Promise<void> {
