@@ -1,6 +1,7 @@
 import type { Backup, Cluster } from "@pgherd/layers/domain";
-import type { ArchiveState, Observation } from "@pgherd/layers/domain/node";
+import type { Observation } from "@pgherd/layers/domain/node";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { healthyArchive } from "./support/healthy.ts";
 import { type Reply, type World, Worlds } from "./support/world.ts";
 
 let worlds: Worlds;
@@ -40,23 +41,8 @@ beforeEach(async () => {
     dcs: { quorum: true, members: [] },
   };
   for (const node of cluster.nodes) world.nodes.observations.set(node.instanceId ?? "", observation);
-  world.nodes.archives.set(leader?.instanceId ?? "", archive);
+  world.nodes.archives.set(leader?.instanceId ?? "", healthyArchive);
 });
-
-const archive: ArchiveState = {
-  at: at(25),
-  archivedUntil: at(20),
-  forks: [],
-  lastArchivedWal: "00000001000000000000001F",
-  failedCount: 0,
-  lastFailedAt: null,
-  readyCount: 0,
-  oldestReadySeconds: null,
-  walBytes: 0,
-  timeline: 1,
-  lsn: "0/9000000",
-  nextXid: "800",
-};
 
 const path = () => `/v1/clusters/${cluster.id}/restore`;
 const code = (reply: Reply) => [reply.status, reply.body["code"]];
@@ -170,7 +156,7 @@ describe("POST …/restore", () => {
     const forks = [{ timeline: 2, parent: 1, lsn: "0/3800000", isRestore: true }];
     const [leader] = cluster.nodes;
     const lastArchivedWal = "00000002000000000000001F";
-    const state = { ...archive, timeline: 2, forks, lastArchivedWal };
+    const state = { ...healthyArchive, timeline: 2, forks, lastArchivedWal };
     world.nodes.archives.set(leader?.instanceId ?? "", state);
     const before = await restore({ time: at(17) });
     expect(before.body).toMatchObject({

@@ -2,7 +2,8 @@ import type { Cluster } from "@pgherd/layers/domain";
 import type { ArchiveState, Assessment, Observation } from "@pgherd/layers/domain/node";
 import type { FakeNodes } from "./commands.ts";
 
-const archive: ArchiveState = {
+/** Of a leader that archives. */
+export const healthyArchive: ArchiveState = {
   at: "2026-01-01T00:25:00.000Z",
   archivedUntil: "2026-01-01T00:20:00.000Z",
   forks: [],
@@ -52,7 +53,7 @@ export function letAnswer(nodes: FakeNodes, cluster: Cluster): void {
     const id = instanceId ?? "";
     nodes.observations.set(id, observation);
     nodes.assessments.set(id, assessment);
-    nodes.archives.set(id, archive);
+    nodes.archives.set(id, healthyArchive);
     nodes.freeBytes.set(id, freeBytes);
     nodes.logs.set(id, () => ({ lines: [], isMore: false }));
   }
