@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { cutOff, cutZone, fillVolume, killForGood, pullPlug, signal } from "./support/accidents.ts";
-import { postmasterAt } from "./support/machines.ts";
+import { journalOf, postmasterAt } from "./support/machines.ts";
 import { Trial } from "./support/trial.ts";
 import { waitFor } from "./support/wait.ts";
 import { api, environment } from "./support/world.ts";
@@ -68,6 +68,9 @@ describe("under load, with synchronous replication", () => {
   test("paused, the leader's Patroni killed and not started again: its PostgreSQL goes on, and the pause too as long", async () => {
     const leader = await trial.leader();
     const { pid } = await postmasterAt(leader.address);
+    onTestFailed(async () => {
+      process.stderr.write(await journalOf(leader.address, ["pgherd-guard", "patroni"]));
+    });
     const path = `/v1/clusters/${trial.cluster.id}`;
     await api.carryOut("POST", `${path}/pause`, {});
     const startAgain = await killForGood(leader.address, "patroni.service");

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import type { Cluster, Operation } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Database } from "./support/database.ts";
@@ -18,6 +18,10 @@ const wholeSeconds = 180;
 const heldSecondsMax = 5;
 /** Twice what a command on a busy machine needs to begin. */
 const beginSeconds = 30;
+/** A switchover is refused when a transaction has been open for 5 s. */
+const openSeconds = 3;
+/** Together they last for longer than a switchover on a busy machine needs to begin. */
+const openCount = 15;
 
 describe("the leader moves, and clients of the poolers do not notice", () => {
   let cluster: Cluster;
@@ -75,18 +79,38 @@ describe("the leader moves, and clients of the poolers do not notice", () => {
     expect((Date.now() - since) / 1000).toBeLessThan(heldSecondsMax);
   }
 
-  /** A transaction through a pooler that lasts; a hold waits for it, so it can be met in the middle. */
-  function longTransaction(address: string, seconds: number): { ended: Promise<number | null> } {
+  /** A client of a pooler that does these one after the other. */
+  function client(address: string, statements: readonly string[]): ChildProcess {
     const { port } = database.connection.endpoints.pooled;
-    const child = spawn(
+    return spawn(
       "psql",
       [
-        ...["-X", "-q", "-c", `SELECT pg_sleep(${seconds})`],
+        ...["-X", "-q", ...statements.flatMap((statement) => ["-c", statement])],
         `host=${address} port=${port} dbname=app user=client sslmode=verify-full`,
       ],
       { env: database.clientEnvironment, stdio: "ignore" },
     );
-    return { ended: new Promise((resolve) => child.once("close", resolve)) };
+  }
+
+  const ended = (child: ChildProcess): Promise<number | null> =>
+    new Promise((resolve) => child.once("close", resolve));
+
+  /**
+   * Two clients in turns, so that at every moment a transaction is open for a while yet: a hold waits for it, and can be
+   * met in the middle.
+   */
+  function alwaysInTransaction(address: string): { end(): Promise<void> } {
+    const transactions = Array<string>(openCount).fill(`SELECT pg_sleep(${openSeconds})`);
+    const clients = [transactions, [`SELECT pg_sleep(${openSeconds / 2})`, ...transactions]].map(
+      (statements) => client(address, statements),
+    );
+    const allEnded = Promise.all(clients.map(ended));
+    return {
+      end: async () => {
+        for (const one of clients) one.kill();
+        await allEnded;
+      },
+    };
   }
 
   /** A hold may last for a second only: whoever looks again and again may miss it. */
@@ -120,7 +144,7 @@ describe("the leader moves, and clients of the poolers do not notice", () => {
   test("a transaction that does not end is not broken: the leader stays, and everybody goes on", async () => {
     await whole();
     const before = await leader();
-    const long = longTransaction(before.address, 8);
+    const long = ended(client(before.address, ["SELECT pg_sleep(8)"]));
     const startedAt = Date.now();
     const operation = await api.operationEnd((await startSwitchover()).id);
     if (operation.state === "failed") {
@@ -130,7 +154,7 @@ describe("the leader moves, and clients of the poolers do not notice", () => {
       // The operation was patient until it had ended.
       expect(Date.now() - startedAt).toBeGreaterThan(4_000);
     }
-    expect(await long.ended).toBe(0);
+    expect(await long).toBe(0);
     await Promise.all(addresses.map(answers));
   });
 
@@ -138,15 +162,15 @@ describe("the leader moves, and clients of the poolers do not notice", () => {
     await whole();
     const { address } = await leader();
     const other = addresses.find((candidate) => candidate !== address) ?? "";
-    const long = longTransaction(other, 6);
     const hold = await listenForHold(other);
+    const open = alwaysInTransaction(other);
     const operation = await startSwitchover();
     await hold.heard;
     const conductors = (await processesAt(address)).filter(({ argv }) => argv[1] === "/usr/lib/pgherd/run");
     expect(conductors.length).toBeGreaterThan(0);
     for (const { pid } of conductors) process.kill(pid, "SIGKILL");
     await nobodyIsHeld(Date.now());
-    await long.ended;
+    await open.end();
     await api.operationEnd(operation.id);
     await whole();
   });
@@ -157,15 +181,15 @@ describe("the leader moves, and clients of the poolers do not notice", () => {
       await whole();
       const { address } = await leader();
       const other = addresses.find((candidate) => candidate !== address) ?? "";
-      const long = longTransaction(other, 6);
       const hold = await listenForHold(other);
+      const open = alwaysInTransaction(other);
       const operation = await startSwitchover();
       await hold.heard;
       const gates = (await processesAt(other)).filter(({ argv }) => argv.at(-1) === "gate");
       expect(gates).toHaveLength(1);
       for (const { pid } of gates) process.kill(pid, signal);
       await nobodyIsHeld(Date.now());
-      await long.ended;
+      await open.end();
       await api.operationEnd(operation.id);
       await whole();
     },

@@ -19,6 +19,7 @@ import {
   stopInOrder,
   takesWrites,
 } from "./postgres.ts";
+import { Reprieve } from "./reprieve.ts";
 
 /**
  * The guard of a node: PostgreSQL outlives the leader's key when its Patroni dies, hangs, or waits too long for an etcd
@@ -60,6 +61,7 @@ class Guard {
   readonly #key: LeaderKey;
   readonly #apart: LeadersApart;
   readonly #line = new Line();
+  readonly #reprieve = new Reprieve();
   /** Until then nobody else can have been promoted. */
   #safeUntilMs: number;
 
@@ -75,7 +77,8 @@ class Guard {
       const lookedMs = uptimeMs();
       this.#safeUntilMs = Math.max(this.#safeUntilMs, await this.#safeAsOf(lookedMs));
       await writeFile(nodePaths.guardMark, `${this.#safeUntilMs}\n`);
-      if (this.#leftMs() <= 0 && (await this.#act())) {
+      if (this.#leftMs() > 0) this.#reprieve.forget();
+      else if (await this.#act()) {
         // Patroni gets its whole time again.
         this.#safeUntilMs = uptimeMs() + this.#settings.graceMs;
       }
@@ -111,7 +114,7 @@ class Guard {
       isBeingStopped(),
       patroniLives(client),
     ]);
-    if (paused) return false;
+    if (this.#reprieve.grants(paused)) return false;
     say(`The leader's key may be another's ${actingMs} ms from now: PostgreSQL (process ${pid}) is stopped`);
     if (stopping) stopInOrder(pid);
     else await stopAtOnce(pid, lives);

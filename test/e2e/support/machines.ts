@@ -71,6 +71,15 @@ export async function onMachine(address: string, argv: readonly string[]): Promi
   return stdout;
 }
 
+/** Enough to tell what these units did in the last minutes. */
+const journalLines = 80;
+
+/** The last lines of these units, in the order in which they were said: for who reads why a test failed. */
+export function journalOf(address: string, units: readonly string[]): Promise<string> {
+  const named = units.flatMap((unit) => ["-u", unit]);
+  return onMachine(address, ["journalctl", "-o", "short-iso-precise", "-n", String(journalLines), ...named]);
+}
+
 /**
  * Listens to a unit of the machine from now on: `heard` resolves at the first line that has the text in it, at once and
  * not at the next look. @throws (in `heard`) when nothing of it was said in time
