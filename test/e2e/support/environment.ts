@@ -27,8 +27,14 @@ export class Environment {
   }
 
   /** Runs `npm run <command> -- <args>` and returns what it printed. Rejects when it exits with another status than 0. */
-  async npm(command: string, ...args: string[]): Promise<string> {
+  npm(command: string, ...args: string[]): Promise<string> {
+    return this.npmOf(process.cwd(), command, ...args);
+  }
+
+  /** The same, with the commands of another checkout. */
+  async npmOf(checkout: string, command: string, ...args: string[]): Promise<string> {
     const { stdout } = await run("npm", ["run", "--silent", command, "--", ...args], {
+      cwd: checkout,
       env: {
         ...process.env,
         PGHERD_STATE_DIR: this.stateDirectory,
