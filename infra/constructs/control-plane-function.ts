@@ -27,7 +27,7 @@ export interface FunctionEnvironment {
   readonly architecture: Architecture;
   readonly tableName: string;
   readonly settings: EnvironmentSettings;
-  /** Where events go that no function could take; null: traces and such a queue are nobody's. */
+  /** Where events go that no function could take; null: such a queue is nobody's. */
   readonly failures: FailureQueue | null;
 }
 
@@ -81,9 +81,9 @@ export class ControlPlaneFunction extends Construct implements IGrantable {
       },
       ...(props.durable === undefined ? {} : { durableConfig: props.durable }),
       ...(typeof props.concurrency === "number" ? { reservedConcurrentExecutions: props.concurrency } : {}),
-      ...(environment.failures === null ? {} : { tracing: Tracing.ACTIVE }),
+      tracing: Tracing.ACTIVE,
     });
-    if (environment.failures !== null) acknowledgeWildcard(role, "*", "X-Ray's actions know no resources.");
+    acknowledgeWildcard(role, "*", "X-Ray's actions know no resources.");
     if (props.durable !== undefined) {
       const notice = "aws-lambda:Function.DurableConfig";
       Annotations.of(this.function).acknowledgeInfo(

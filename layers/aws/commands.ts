@@ -12,6 +12,7 @@ import { type NodeCommands, type NodeVerb, nodeAnswerSchema, nodeVerbs } from ".
 import { CommandError, type CommandTarget, type NodeCommandPort } from "../ports/commands.ts";
 import { clientBehaviour } from "./clients.ts";
 import { isAwsError } from "./errors.ts";
+import { traceWork } from "./trace.ts";
 import { DeadlineError, waitFor } from "./wait.ts";
 
 /** SSM gives up delivering a command after this; 30 s is the least that it takes. */
@@ -67,6 +68,25 @@ export class SsmNodeCommands implements NodeCommandPort {
   }
 
   async run<V extends NodeVerb>(
+    target: CommandTarget,
+    verb: V,
+    input: NodeCommands[V]["input"],
+  ): Promise<NodeCommands[V]["output"]> {
+    const beganMs = Date.now();
+    let error: string | null = null;
+    try {
+      return await this.#run(target, verb, input);
+    } catch (caught) {
+      error = caught instanceof CommandError ? caught.code : "failed";
+      throw caught;
+    } finally {
+      const { instanceId, operationId, step } = target;
+      const annotations = { verb, instanceId, operationId, step };
+      await traceWork({ name: `node ${verb}`, beganMs, endedMs: Date.now(), annotations, error });
+    }
+  }
+
+  async #run<V extends NodeVerb>(
     target: CommandTarget,
     verb: V,
     input: NodeCommands[V]["input"],

@@ -12,6 +12,7 @@ import type { OperationKind } from "../domain/operation/operation.ts";
 import type { Executions } from "../ports/executions.ts";
 import { clientBehaviour } from "./clients.ts";
 import { isAwsError } from "./errors.ts";
+import { traceVariable } from "./trace.ts";
 
 /** Durable executions on Lambda, started through the alias that the environment names. */
 export class LambdaExecutions implements Executions {
@@ -25,13 +26,16 @@ export class LambdaExecutions implements Executions {
 
   start: Executions["start"] = async (kind, input) => {
     const name = executionName(input.operationId, input.recovery?.attempt);
+    const trace = process.env[traceVariable];
     try {
       await this.#client.send(
         new InvokeCommand({
           FunctionName: this.#alias(kind),
           InvocationType: "Event",
           DurableExecutionName: name,
-          Payload: new TextEncoder().encode(JSON.stringify(input)),
+          Payload: new TextEncoder().encode(
+            JSON.stringify(trace === undefined ? input : { ...input, trace }),
+          ),
         }),
       );
     } catch (error) {

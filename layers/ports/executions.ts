@@ -9,6 +9,8 @@ export interface ExecutionInput {
    * to an end (a saga unwinds, a workflow that only goes forward goes on). Counts from 1.
    */
   readonly recovery?: { readonly attempt: number; readonly reason: string };
+  /** X-Ray's header of what started it: all that the execution does is a part of that trace. */
+  readonly trace?: string;
 }
 
 /** `absent`: never started. `ended`: whatever way; it will not run again. */

@@ -1,10 +1,20 @@
+import { currentTraceId } from "./trace.ts";
+
 export type LogLevel = "info" | "warn" | "error";
 export type LogFields = Readonly<Record<string, unknown>>;
 export type Log = (level: LogLevel, message: string, fields?: LogFields) => void;
 
 /** One line of JSON. Callers choose the fields: nothing that came from a body or a header other than ids. */
 export const log: Log = (level, message, fields = {}) => {
-  process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`);
+  const traceId = currentTraceId();
+  const line = {
+    time: new Date().toISOString(),
+    level,
+    message,
+    ...(traceId === null ? {} : { traceId }),
+    ...fields,
+  };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
 };
 
 /** How deep chains of causes are written out; a longer one is a loop. */

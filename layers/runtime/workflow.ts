@@ -1,6 +1,7 @@
 import { withDurableExecution } from "@aws/durable-execution-sdk-js";
 import { z } from "zod";
 import { clusterIdSchema, operationIdSchema } from "../domain/ids.ts";
+import { continueTrace } from "./trace.ts";
 import { conduct } from "./workflow/conduct.ts";
 import type { Workflow } from "./workflow/declaration.ts";
 import { conductLoop, type Loop } from "./workflow/loop.ts";
@@ -31,7 +32,15 @@ const inputSchema = z.strictObject({
   operationId: operationIdSchema,
   clusterId: clusterIdSchema,
   recovery: z.strictObject({ attempt: z.int().min(1), reason: z.string() }).optional(),
+  trace: z.string().optional(),
 });
+
+/** Lambda runs an execution in many invocations, each with a trace of its own: they go on in the one of its call. */
+function readInput(event: unknown): z.infer<typeof inputSchema> {
+  const input = inputSchema.parse(event);
+  if (input.trace !== undefined) continueTrace(input.trace);
+  return input;
+}
 
 /**
  * A durable function's handler for a workflow.
@@ -44,7 +53,7 @@ export function workflowHandler<Ports extends WorkflowPorts>(
   let ports: Ports | undefined;
   return withDurableExecution(async (event: unknown, context) => {
     ports ??= openPorts();
-    return conduct(context, workflow, inputSchema.parse(event), ports);
+    return conduct(context, workflow, readInput(event), ports);
   });
 }
 
@@ -56,6 +65,6 @@ export function loopHandler<Ports extends WorkflowPorts, Change>(
   let ports: Ports | undefined;
   return withDurableExecution(async (event: unknown, context) => {
     ports ??= openPorts();
-    return conductLoop(context, loop, inputSchema.parse(event), ports);
+    return conductLoop(context, loop, readInput(event), ports);
   });
 }

@@ -14,11 +14,13 @@ import { StsService } from "../endpoints/sts.ts";
 import type { EnvironmentPaths } from "../environment/paths.ts";
 import { addressesOf, type EnvironmentSettings } from "../environment/settings.ts";
 import { LambdaService } from "../lambda/service.ts";
+import { Traces } from "../lambda/traces.ts";
 import { gatewayAddress } from "../machines/addresses.ts";
 import { NspawnDriver } from "../machines/nspawn.ts";
 import type { CallListener } from "../permissions/watch.ts";
 import type { Documents } from "../state/documents.ts";
 import { ensureKeyFile } from "../state/key-file.ts";
+import { LogFile } from "../state/log-file.ts";
 import { announceForeignStore } from "./foreign-store.ts";
 import type { Log } from "./log.ts";
 
@@ -30,6 +32,7 @@ export interface Services {
   readonly lambda: LambdaService;
   readonly scheduler: SchedulerService;
   readonly endpoints: EndpointServer;
+  readonly traces: Traces;
 }
 
 const repository = join(import.meta.dirname, "..", "..");
@@ -78,6 +81,7 @@ export async function openServices(options: {
     account,
     machineEnvironment: { endpointUrl: addresses.aws, region, serviceEndpointUrls: {} },
   });
+  const traces = await Traces.open(new LogFile(join(paths.logs, "traces.jsonl")));
   const lambda = new LambdaService({
     documents,
     identities,
@@ -86,6 +90,7 @@ export async function openServices(options: {
     node: process.execPath,
     runtimeModules: join(repository, "node_modules"),
     logDirectory: join(paths.logs, "functions"),
+    traces,
     endpointEnvironment: () => ({
       AWS_ENDPOINT_URL: addresses.aws,
       AWS_ENDPOINT_URL_DYNAMODB: addresses.dynamoDb,
@@ -117,7 +122,7 @@ export async function openServices(options: {
     onCall,
     onError,
   });
-  return { identities, ec2, ssm, lambda, scheduler, endpoints };
+  return { identities, ec2, ssm, lambda, scheduler, endpoints, traces };
 }
 
 /** As the local stage's config names them. */

@@ -96,6 +96,7 @@ export async function startControlPlane(
       await services.scheduler.close();
       await api.close();
       await services.lambda.close();
+      services.traces.close();
       services.ec2.close();
       await Promise.all([services.endpoints.close(), metadata.close()]);
       objects.close();
@@ -173,7 +174,8 @@ async function serveApi({ paths, settings, services, log }: Parts, deployment: D
     tokens,
     account: settings.account,
     apiId: settings.id,
-    invoke: (integration, payload) => services.lambda.invoke({ reference: integration, payload }),
+    invoke: (reference, payload, trace) =>
+      services.lambda.invoke({ reference, payload, ...(trace === undefined ? {} : { trace }) }),
     onRequest: (entry) => log.line("request", { ...entry }),
     onError: log.error,
   });

@@ -35,6 +35,7 @@ export interface HttpApiOptions {
   readonly invoke: (
     integration: string,
     payload: string,
+    trace: string | undefined,
   ) => Promise<{ payload: string | null; functionError: string | null }>;
   readonly onRequest?: (entry: AccessLogEntry) => void;
   readonly onError?: (error: unknown) => void;
@@ -138,7 +139,7 @@ export class HttpApi {
       now: new Date(),
     });
     const result = await withinIntegrationTime(
-      this.#options.invoke(match.route.integration, JSON.stringify(event)),
+      this.#options.invoke(match.route.integration, JSON.stringify(event), traceOf(request)),
     );
     if (result.functionError !== null) throw new Refused(internalError);
     const answer = readAnswer(result.payload ?? "");
@@ -158,6 +159,12 @@ export class HttpApi {
       throw error;
     }
   }
+}
+
+/** A caller may bring a trace of its own. */
+function traceOf({ headers }: IncomingMessage): string | undefined {
+  const header = headers["x-amzn-trace-id"];
+  return typeof header === "string" ? header : undefined;
 }
 
 async function withinIntegrationTime<T>(work: Promise<T>): Promise<T> {

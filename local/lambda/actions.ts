@@ -24,6 +24,8 @@ export interface Invocation {
   readonly payload: string;
   readonly type?: InvocationType;
   readonly durableExecutionName?: string | null;
+  /** X-Ray's header of whoever invokes. */
+  readonly trace?: string;
 }
 
 export interface InvocationAnswer {

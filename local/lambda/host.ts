@@ -5,6 +5,7 @@ import { LogFile } from "../state/log-file.ts";
 import type { FunctionConfiguration } from "./functions.ts";
 import { FunctionPool } from "./pool.ts";
 import type { TableUse } from "./runtime/messages.ts";
+import type { Traces } from "./traces.ts";
 
 export interface HostOptions {
   readonly identities: Identities;
@@ -15,6 +16,7 @@ export interface HostOptions {
   /** Folder with the `node_modules` that stands for what Lambda's runtime brings along (the AWS SDK). */
   readonly runtimeModules: string;
   readonly logDirectory: string;
+  readonly traces: Traces;
   /** Where the environment is and whom it trusts: `AWS_ENDPOINT_URL…`; asked for at every process start. */
   readonly endpointEnvironment: () => Readonly<Record<string, string>>;
   /** Hears how functions use tables. */
@@ -39,9 +41,20 @@ export class FunctionHost {
     return qualifier === undefined || qualifier === "$LATEST" ? arn : `${arn}:${qualifier}`;
   }
 
-  /** @throws {FunctionError} what the function answered. */
-  async invoke(configuration: FunctionConfiguration, version: string, payload: string): Promise<string> {
-    return this.#poolOf(configuration, version).invoke(payload);
+  /**
+   * @param trace X-Ray's header of whoever asks
+   * @throws {FunctionError} what the function answered.
+   */
+  async invoke(
+    configuration: FunctionConfiguration,
+    version: string,
+    payload: string,
+    trace?: string,
+  ): Promise<string> {
+    const { functionName } = configuration;
+    return this.#options.traces.within(functionName, trace, (header) =>
+      this.#poolOf(configuration, version).invoke(payload, header),
+    );
   }
 
   /** Starts the processes that this function keeps. */
@@ -128,6 +141,7 @@ export class FunctionHost {
       AWS_LAMBDA_LOG_STREAM_NAME: `${functionName}.log`,
       AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
       AWS_REGION: region,
+      AWS_XRAY_DAEMON_ADDRESS: this.#options.traces.daemonAddress,
       AWS_DEFAULT_REGION: region,
       AWS_ACCESS_KEY_ID: credentials.accessKeyId,
       AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,

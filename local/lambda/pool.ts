@@ -48,12 +48,13 @@ export class FunctionPool {
   }
 
   /** @throws {FunctionError} what the function answered, {ServiceError} when too many wait. */
-  async invoke(payload: string, requestId: string = randomUUID()): Promise<string> {
+  async invoke(payload: string, trace: string): Promise<string> {
     const place = await this.#take();
     try {
       return await place.process.invoke({
-        requestId,
+        requestId: randomUUID(),
         payload,
+        trace,
         functionArn: this.#options.functionArn,
         timeoutMs: this.#options.timeoutMs,
       });

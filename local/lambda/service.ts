@@ -117,7 +117,7 @@ export class LambdaService implements Service {
         this.#queue.add(this.#host.arnOf(resolved.configuration.functionName, resolved.version), payload);
         return { ...answer, statusCode: 202, payload: null };
       case "RequestResponse":
-        return { ...answer, statusCode: 200, ...(await this.#run(resolved, payload)) };
+        return { ...answer, statusCode: 200, ...(await this.#run(resolved, payload, invocation.trace)) };
     }
   }
 
@@ -146,9 +146,10 @@ export class LambdaService implements Service {
   async #run(
     resolved: ResolvedFunction,
     payload: string,
+    trace?: string,
   ): Promise<{ payload: string; functionError: string | null }> {
     try {
-      const result = await this.#host.invoke(resolved.configuration, resolved.version, payload);
+      const result = await this.#host.invoke(resolved.configuration, resolved.version, payload, trace);
       return { payload: result, functionError: null };
     } catch (error) {
       if (!(error instanceof FunctionError)) throw error;

@@ -58,6 +58,7 @@ async function importIfThere(path: string): Promise<Record<string, unknown> | nu
 
 async function invoke(handle: Handler, message: InvokeMessage): Promise<void> {
   const { requestId } = message;
+  process.env["_X_AMZN_TRACE_ID"] = message.trace;
   try {
     const event: unknown = message.payload === "" ? {} : JSON.parse(message.payload);
     const result = await handle(event, contextOf(message));

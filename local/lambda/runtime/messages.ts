@@ -4,6 +4,8 @@ export interface InvokeMessage {
   readonly requestId: string;
   readonly payload: string;
   readonly functionArn: string;
+  /** X-Ray's header. */
+  readonly trace: string;
   /** Epoch milliseconds. */
   readonly deadline: number;
 }

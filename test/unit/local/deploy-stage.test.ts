@@ -16,7 +16,9 @@ import { ObjectStore } from "../../../local/endpoints/s3/store.ts";
 import { SchedulerService } from "../../../local/endpoints/scheduler/service.ts";
 import { SsmService } from "../../../local/endpoints/ssm/service.ts";
 import { LambdaService } from "../../../local/lambda/service.ts";
+import { Traces } from "../../../local/lambda/traces.ts";
 import { Documents } from "../../../local/state/documents.ts";
+import { LogFile } from "../../../local/state/log-file.ts";
 import { zones } from "./support/ec2.ts";
 import { account, region } from "./support/endpoints.ts";
 import { repository } from "./support/functions.ts";
@@ -71,6 +73,7 @@ async function openEnvironment(name: string, bucket: DeployTargets["objects"] = 
     runtimeModules: join(repository, "node_modules"),
     logDirectory: join(directory, "logs"),
     endpointEnvironment: () => ({}),
+    traces: await Traces.open(new LogFile(join(directory, "traces.jsonl"))),
   });
   const scheduler = new SchedulerService({ documents, region, account, invoke: async () => undefined });
   const tables = new Map<string, unknown>();

@@ -11,10 +11,13 @@ import {
   StopDurableExecutionCommand,
 } from "@aws-sdk/client-lambda";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { parseTrace, type Trace } from "../../../layers/domain/trace.ts";
 import { Identities } from "../../../local/endpoints/identities.ts";
 import { LambdaService } from "../../../local/lambda/service.ts";
 import { secondsOfRate, Timers } from "../../../local/lambda/timers.ts";
+import { Traces } from "../../../local/lambda/traces.ts";
 import { Documents } from "../../../local/state/documents.ts";
+import { LogFile } from "../../../local/state/log-file.ts";
 import { account, region, startEndpoints } from "./support/endpoints.ts";
 import { makeAssets, nodeBinary, repository } from "./support/functions.ts";
 
@@ -54,6 +57,8 @@ const sources = {
 };
 
 let assets: Awaited<ReturnType<typeof makeAssets>>;
+let traces: Traces;
+let traceLog: LogFile;
 let documents: Documents;
 let service: LambdaService;
 let endpoints: Awaited<ReturnType<typeof startEndpoints>>;
@@ -70,13 +75,17 @@ function makeService(): LambdaService {
     runtimeModules: repository,
     logDirectory: join(assets.directory, "logs"),
     endpointEnvironment: () => ({ AWS_ENDPOINT_URL: endpointUrl }),
+    traces,
   });
 }
 
 beforeAll(async () => {
   assets = await makeAssets(sources);
+  traceLog = new LogFile(join(assets.directory, "traces.jsonl"));
+  traces = await Traces.open(traceLog);
 });
 afterAll(async () => {
+  traces.close();
   await rm(assets.directory, { recursive: true });
 });
 
@@ -136,6 +145,34 @@ describe("functions", () => {
     });
     expect(value["AWS_SESSION_TOKEN"]).toBeTruthy();
     expect(Object.keys(value).filter((name) => name.startsWith("PGHERD"))).toEqual([]);
+  });
+
+  test("an invocation is a segment of its caller's trace, and knows it; without a caller it begins one", async () => {
+    service.createFunction(assets.configurationOf("echo"));
+    const id = "1-67891233-abcdef012345678912345678";
+    const payload = JSON.stringify({ do: "env" });
+
+    const traced = await service.invoke({
+      reference: "echo",
+      payload,
+      trace: `Root=${id};Parent=53995c3f42cd8ad8`,
+    });
+    const untraced = await service.invoke({ reference: "echo", payload });
+
+    const traceOf = (answer: { payload: string | null }): Trace | null =>
+      parseTrace(JSON.parse(answer.payload ?? "{}")._X_AMZN_TRACE_ID);
+    expect(traceOf(traced)).toMatchObject({ id, isSampled: true });
+    expect(traceOf(untraced)?.id).toMatch(/^1-/);
+    await traceLog.flush();
+    const segments = readFileSync(join(assets.directory, "traces.jsonl"), "utf8").trim().split("\n");
+    expect(segments.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({
+        name: "echo",
+        trace_id: id,
+        parent_id: "53995c3f42cd8ad8",
+        id: traceOf(traced)?.segmentId,
+      }),
+    );
   });
 
   test("what a function throws is its answer, and its process lives on", async () => {

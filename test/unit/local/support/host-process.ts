@@ -1,7 +1,10 @@
 /** A control plane of nothing but functions, to be killed: prints the pid of a function's process and waits. */
+import { join } from "node:path";
 import { Identities } from "../../../../local/endpoints/identities.ts";
 import { LambdaService } from "../../../../local/lambda/service.ts";
+import { Traces } from "../../../../local/lambda/traces.ts";
 import { Documents } from "../../../../local/state/documents.ts";
+import { LogFile } from "../../../../local/state/log-file.ts";
 import { account, region } from "./endpoints.ts";
 
 const [configuration = "", logDirectory = ""] = process.argv.slice(2);
@@ -14,6 +17,7 @@ const service = new LambdaService({
   runtimeModules: "",
   logDirectory,
   endpointEnvironment: () => ({}),
+  traces: await Traces.open(new LogFile(join(logDirectory, "traces.jsonl"))),
 });
 const parsed = JSON.parse(configuration) as Parameters<LambdaService["createFunction"]>[0];
 service.createFunction(parsed);
