@@ -153,19 +153,30 @@ function bundleNodeProgram(root: string, directory: string): Promise<Part> {
 }
 
 /** One executable file without an extension, which Node.js takes for CommonJS. */
-function bundleNodeLoader(root: string, directory: string): Promise<Part> {
-  return run({
+async function bundleNodeLoader(root: string, directory: string): Promise<Part> {
+  const loader = {
     ...common,
     absWorkingDir: root,
-    entryPoints: [path.join(root, "layers/node/loader.ts")],
-    outfile: path.join(directory, "node/run"),
     format: "cjs",
-    // Every command reads all of it, and most of it is needed once: for the program's download.
     keepNames: false,
     minify: false,
     minifySyntax: true,
     minifyWhitespace: true,
+    supported: { "dynamic-import": false },
     target: nodeImageTarget,
+  } as const;
+  // AWS's client is needed once, for the program's download: as text it costs other commands nothing.
+  const { outputs } = await run({
+    ...loader,
+    sourcemap: false,
+    entryPoints: [path.join(root, "layers/aws/node-download.ts")],
+    outfile: path.join(directory, "node/download"),
+  });
+  return run({
+    ...loader,
+    entryPoints: [path.join(root, "layers/node/loader.ts")],
+    outfile: path.join(directory, "node/run"),
+    define: { downloadProgram: JSON.stringify(outputs[0]?.text) },
     banner: { js: "#!/usr/bin/env node" },
   });
 }

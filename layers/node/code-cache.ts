@@ -44,6 +44,14 @@ async function writeCache(path: string, data: Buffer): Promise<void> {
   }
 }
 
+/** Runs a wrapped CommonJS program as if it stood at that path, and returns what it exports. */
+export function runScript(script: Script, path: string): object {
+  const module = { exports: {} };
+  const run: Wrapped = script.runInThisContext();
+  run(module.exports, createRequire(path), module, path, dirname(path));
+  return module.exports;
+}
+
 /**
  * Runs a CommonJS program without `import()`, which V8's cache knows nothing of, and returns what it exports.
  * `keepCache` is called when it has done its work: then V8 has compiled what commands need.
@@ -58,12 +66,10 @@ export async function runCached(
     filename: path,
     ...(cachedData === undefined ? {} : { cachedData }),
   });
-  const module = { exports: {} };
-  const run: Wrapped = script.runInThisContext();
-  run(module.exports, createRequire(path), module, path, dirname(path));
+  const exports = runScript(script, path);
   const isUsed = cachedData !== undefined && script.cachedDataRejected !== true;
   const keepCache = async (): Promise<void> => {
     if (!isUsed) await writeCache(cachePath, script.createCachedData());
   };
-  return { exports: module.exports, keepCache };
+  return { exports, keepCache };
 }

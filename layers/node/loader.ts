@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { wrap } from "node:module";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { Script } from "node:vm";
 import { nodePaths } from "../domain/config/paths.ts";
 import type { NodeAnswer } from "../domain/node/protocol.ts";
-import { runCached } from "./code-cache.ts";
+import { runCached, runScript } from "./code-cache.ts";
 
 /**
  * /usr/lib/pgherd/run of the node image: what the SSM document starts. It fetches the node program that the command
@@ -13,6 +15,9 @@ import { runCached } from "./code-cache.ts";
 
 /** Where AWS is, on machines that do not learn it from instance metadata. */
 const endpointFile = "/etc/pgherd/aws.env";
+/** The bundle of layers/aws/node-download.ts, as text, which the build puts in. */
+declare const downloadProgram: string;
+
 const sha256Pattern = /^[0-9a-f]{64}$/;
 const verbPattern = /^[a-z][a-z-]{0,62}$/;
 
@@ -38,7 +43,7 @@ async function readEndpoints(): Promise<void> {
   }
 }
 
-async function readProgram(path: string): Promise<Uint8Array | null> {
+async function readProgram(path: string): Promise<Buffer | null> {
   try {
     return await readFile(path);
   } catch (error) {
@@ -69,15 +74,23 @@ async function store(path: string, program: Uint8Array): Promise<void> {
   }
 }
 
+async function download(bucket: string, key: string): Promise<Buffer> {
+  const exported = runScript(new Script(wrap(downloadProgram)), process.argv[1] ?? "");
+  if (!("downloadObject" in exported) || typeof exported.downloadObject !== "function")
+    throw new Error("the loader was built without its download");
+  const object: unknown = await exported.downloadObject(bucket, key);
+  if (!(object instanceof Uint8Array)) throw new Error(`object ${key} is no file`);
+  return Buffer.from(object);
+}
+
 /** The program, whose bytes are those that the command named. */
-async function ensureProgram(): Promise<{ readonly path: string; readonly program: Uint8Array }> {
+async function ensureProgram(): Promise<{ readonly path: string; readonly program: Buffer }> {
   const sha256 = variable("Program");
   if (!sha256Pattern.test(sha256)) throw new Error("SSM_Program is not a SHA-256");
   const path = join(nodePaths.programs, `${sha256}.cjs`);
   const present = await readProgram(path);
   if (present !== null && hasHash(present, sha256)) return { path, program: present };
-  const { downloadObject } = await import("../aws/node-download.ts");
-  const program = await downloadObject(variable("Bucket"), variable("Key"));
+  const program = await download(variable("Bucket"), variable("Key"));
   if (!hasHash(program, sha256))
     throw new Error("the node program in the bucket has another hash than the command says");
   await store(path, program);
@@ -92,7 +105,7 @@ async function runProgram(verb: string, input: Buffer): Promise<void> {
   const { path, program } = await ensureProgram();
   process.argv = [process.execPath, path, verb];
   Object.defineProperty(process, "stdin", { value: Readable.from([input]) });
-  const { exports, keepCache } = await runCached(path, Buffer.from(program).toString());
+  const { exports, keepCache } = await runCached(path, program.toString());
   if (!("ended" in exports)) throw new Error(`${path} is no node program`);
   await exports.ended;
   await keepCache();
