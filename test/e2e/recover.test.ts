@@ -17,7 +17,8 @@ interface Refusal {
   readonly detail: string;
 }
 
-const noticedSeconds = 120;
+/** Two looks, a minute apart, each of which waits for two nodes that are gone; and the healing that comes between. */
+const noticedSeconds = 240;
 const goneSeconds = 120;
 const freeSeconds = 240;
 
