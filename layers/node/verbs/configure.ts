@@ -15,6 +15,7 @@ import { type ServiceFiles, serviceFiles } from "../node-files.ts";
 import { type NodePasswords, readNodePasswords } from "../passwords.ts";
 import { drainPooler } from "../pooler.ts";
 import { runAs } from "../process.ts";
+import { removeOldPrograms } from "../programs.ts";
 import { active, disable, enable, ensureLink, reload, reloadUnits, restart, start } from "../systemd.ts";
 import { rememberWritten } from "../written-files.ts";
 
@@ -133,7 +134,9 @@ async function bringUp(intent: NodeIntent, self: Peer, services: readonly Servic
 /** The node's own units run the program that knows the node's configuration. */
 async function linkOwnProgram(): Promise<void> {
   const [, program] = process.argv;
-  if (program !== undefined) await ensureLink(nodePaths.ownProgram, program);
+  if (program === undefined) return;
+  await ensureLink(nodePaths.ownProgram, program);
+  await removeOldPrograms(nodePaths.programs, program);
 }
 
 export const configure: VerbFunction<"configure"> = async (intent, context) => {
