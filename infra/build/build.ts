@@ -13,6 +13,7 @@ import { withoutZodLocales } from "./zod-locales.ts";
  *     functions/<name>/index.mjs                           one bundle per function; `@pgherd/layers/*` stays outside
  *     layer/nodejs/node_modules/@pgherd/layers/…           the Lambda layer, with its own package.json
  *     node/pgherd-node.cjs, node/run                       node program and the loader that the node image holds
+ *     node/publish-manifest.cjs                            what says in Parameter Store what a node image has
  *     maps/…                                               source maps of all of it; never shipped
  *
  * The same sources give the same bytes, so that an unchanged function keeps its asset hash and its version.
@@ -138,7 +139,10 @@ function bundleNodeProgram(root: string, directory: string): Promise<Part> {
   return run({
     ...common,
     absWorkingDir: root,
-    entryPoints: [{ in: path.join(root, "layers/node/main.ts"), out: "node/pgherd-node" }],
+    entryPoints: [
+      { in: path.join(root, "layers/node/main.ts"), out: "node/pgherd-node" },
+      { in: path.join(root, "layers/node/publish-manifest.ts"), out: "node/publish-manifest" },
+    ],
     outdir: directory,
     outExtension: { ".js": ".cjs" },
     // What V8 has compiled of a script can be kept; of an ES module it cannot.

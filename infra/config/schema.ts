@@ -17,6 +17,9 @@ const clustersMax = 50;
 /** Each is a subscription that someone has to confirm. */
 const alarmEmailsMax = 20;
 
+/** A policy of an endpoint has at most 20,480 characters; a bucket takes some 200. */
+const backupBucketsMax = 50;
+
 const cidrSchema = z.cidrv4({ error: "must be an IPv4 block such as 10.20.0.0/16" });
 const zoneSchema = z
   .string()
@@ -39,6 +42,15 @@ const newNetworkSchema = z.strictObject({
   egress: z.enum(["endpoints", "nat", "none"], { error: 'must be "endpoints", "nat" or "none"' }),
   /** With `nat`: one for each of the first zones; fewer than zones cost less, and take the others' way out with theirs. */
   natGateways: z.int().min(1, "must be 1 or more, at most one for each zone").max(zonesMax).optional(),
+  /** Of other accounts of AWS, in this region (`backup.store`): the way to S3 leads to the environment's own otherwise. */
+  backupBuckets: z
+    .array(
+      z
+        .string()
+        .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "must be the name of a bucket such as orders-backups"),
+    )
+    .max(backupBucketsMax, `must name at most ${backupBucketsMax} buckets`)
+    .default([]),
 });
 
 const existingNetworkSchema = z.strictObject({

@@ -60,6 +60,11 @@ export class BackupStore extends Construct {
     this.#bucketArn = stack.exportValue(bucket.bucketArn, { name: `${stack.stackName}:BackupBucketArn` });
   }
 
+  /** For what is in other stacks. */
+  get bucketArn(): string {
+    return this.#bucketArn;
+  }
+
   /** What pgBackRest does with the objects of clusters. For grantees of other stacks. */
   grantKeepBackups(grantee: IGrantable): void {
     allow(grantee, {

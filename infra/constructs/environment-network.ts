@@ -17,6 +17,7 @@ import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import type { NetworkConfig } from "../config/schema.ts";
 import { acknowledge, acknowledgeWildcard } from "./allow.ts";
+import { type EndpointPolicies, endpointPolicies, type Reached } from "./endpoint-policies.ts";
 import { logGroupName } from "./names.ts";
 
 const httpsPort = 443;
@@ -31,8 +32,13 @@ export class EnvironmentNetwork extends Construct {
   /** Zone → subnet. */
   readonly subnets: Readonly<Record<string, string>>;
 
-  constructor(scope: Construct, id: string, environment: string, network: NetworkConfig) {
+  constructor(
+    scope: Construct,
+    id: string,
+    props: Omit<Reached, "backupBuckets"> & { readonly network: NetworkConfig },
+  ) {
     super(scope, id);
+    const { environment, network } = props;
     if (network.kind === "existing") {
       this.vpcId = network.vpcId;
       this.subnets = network.subnets;
@@ -57,9 +63,11 @@ export class EnvironmentNetwork extends Construct {
       acknowledge(vpc, "AwsSolutions-VPC7", "Nothing leads out of this network or into it.");
       return;
     }
-    if (network.egress === "endpoints") this.#addEndpoints(vpc, network.cidr);
+    const policies = endpointPolicies(this, { ...props, backupBuckets: network.backupBuckets });
+    if (network.egress === "endpoints") this.#addEndpoints(vpc, network.cidr, policies);
     // What nodes keep in S3 costs nothing on this way, and by the gigabyte through a NAT gateway.
-    vpc.addGatewayEndpoint("S3", { service: GatewayVpcEndpointAwsService.S3 });
+    const toS3 = vpc.addGatewayEndpoint("S3", { service: GatewayVpcEndpointAwsService.S3 });
+    for (const statement of policies.S3) toS3.addToPolicy(statement);
     const logGroup = LogGroup.fromLogGroupName(this, "Log", logGroupName(environment, "network"));
     const flowLog = vpc.addFlowLog("Rejected", {
       trafficType: FlowLogTrafficType.REJECT,
@@ -68,8 +76,11 @@ export class EnvironmentNetwork extends Construct {
     acknowledgeWildcard(flowLog, logGroup.logGroupArn, "EC2 names the streams of this one log group.");
   }
 
-  /** What a node calls beside S3: its agent's commands, its secrets and their key. No way to anywhere else. */
-  #addEndpoints(vpc: Vpc, cidr: string): void {
+  /**
+   * What a node calls beside S3: its agent's commands, its secrets and their key. No way to anywhere else. Agents from
+   * 3.3.40.0 on get their commands through `ssmmessages` alone; AWS gives up `ec2messages` in September 2026.
+   */
+  #addEndpoints(vpc: Vpc, cidr: string, policies: EndpointPolicies): void {
     const securityGroup = new SecurityGroup(this, "EndpointSecurityGroup", {
       // CDK's classes and interfaces disagree under exactOptionalPropertyTypes.
       vpc: vpc as IVpc,
@@ -77,14 +88,22 @@ export class EnvironmentNetwork extends Construct {
       allowAllOutbound: false,
     });
     securityGroup.addIngressRule(Peer.ipv4(cidr), Port.tcp(httpsPort), "HTTPS from nodes");
-    const services = {
-      Ssm: InterfaceVpcEndpointAwsService.SSM,
-      SsmMessages: InterfaceVpcEndpointAwsService.SSM_MESSAGES,
-      Ec2Messages: InterfaceVpcEndpointAwsService.EC2_MESSAGES,
-      Kms: InterfaceVpcEndpointAwsService.KMS,
-    };
-    for (const [name, service] of Object.entries(services)) {
-      vpc.addInterfaceEndpoint(name, { service, securityGroups: [securityGroup], open: false });
+    const endpoints = [
+      { name: "Ssm", service: InterfaceVpcEndpointAwsService.SSM, policy: policies.Ssm },
+      {
+        name: "SsmMessages",
+        service: InterfaceVpcEndpointAwsService.SSM_MESSAGES,
+        policy: policies.SsmMessages,
+      },
+      { name: "Kms", service: InterfaceVpcEndpointAwsService.KMS, policy: policies.Kms },
+    ];
+    for (const { name, service, policy } of endpoints) {
+      const endpoint = vpc.addInterfaceEndpoint(name, {
+        service,
+        securityGroups: [securityGroup],
+        open: false,
+      });
+      for (const statement of policy) endpoint.addToPolicy(statement);
     }
   }
 

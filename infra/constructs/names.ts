@@ -13,6 +13,11 @@ export function nodeImageParameter(environment: string): string {
   return `/pgherd/${environment}/node-image`;
 }
 
+/** What is in that image: `{image, packages: {name: version}}`. */
+export function nodeImageManifestParameter(environment: string): string {
+  return `${nodeImageParameter(environment)}-manifest`;
+}
+
 /** What makes clusters that are resources of templates, other people's too. */
 export const clusterProviderName = "cluster-resource";
 

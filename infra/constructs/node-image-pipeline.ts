@@ -15,7 +15,7 @@ import { tagNames } from "../../layers/domain/cluster/names.ts";
 import { type BuildOutput, repositoryRoot } from "../build/build.ts";
 import type { EnvironmentConfig } from "../config/schema.ts";
 import { acknowledge, allow } from "./allow.ts";
-import { nodeImageParameter, resourceName } from "./names.ts";
+import { nodeImageManifestParameter, nodeImageParameter, resourceName } from "./names.ts";
 
 /** Debian names its newest AMIs so. */
 const parentImage = (architecture: EnvironmentConfig["architecture"]): string =>
@@ -33,6 +33,8 @@ const schedule = "cron(0 3 ? * sun *)";
 const testTimeoutMinutes = 60;
 /** Where the parts of the recipe are on the machine that is built. */
 const workDirectory = "/var/tmp/pgherd";
+
+type Parts = Readonly<Record<"aws" | "loader" | "publisher" | "recipe", Asset>>;
 
 /**
  * What makes the image that nodes start from: Debian, the recipe of all nodes, and a boot of everything in it before it
@@ -53,6 +55,9 @@ export class NodeImagePipeline extends Construct {
       recipe: new Asset(this, "Recipe", { path: path.join(repositoryRoot, "infra/node-image") }),
       aws: new Asset(this, "AwsParts", { path: path.join(repositoryRoot, "infra/node-image-aws") }),
       loader: new Asset(this, "Loader", { path: path.join(build.directory, "node/run") }),
+      publisher: new Asset(this, "Publisher", {
+        path: path.join(build.directory, "node/publish-manifest.cjs"),
+      }),
     };
     const component = this.#addComponent(parts);
     const recipe = this.#addRecipe(config, component);
@@ -75,11 +80,12 @@ export class NodeImagePipeline extends Construct {
     });
   }
 
-  #addComponent({ aws, loader, recipe }: Readonly<Record<"aws" | "loader" | "recipe", Asset>>): CfnComponent {
+  #addComponent({ aws, loader, publisher, recipe }: Parts): CfnComponent {
     const fetched = [
       { asset: recipe, file: "recipe.zip" },
       { asset: aws, file: "aws.zip" },
       { asset: loader, file: "run" },
+      { asset: publisher, file: "publish-manifest.cjs" },
     ];
     const fetch = {
       name: "Fetch",
@@ -117,6 +123,7 @@ export class NodeImagePipeline extends Construct {
             unpack,
             run("Check", [`sh ${workDirectory}/aws/check.sh`]),
             run("Boot", [`sh ${workDirectory}/aws/smoke-test.sh`]),
+            run("Publish", [this.#publication()]),
           ],
         },
       ],
@@ -127,6 +134,15 @@ export class NodeImagePipeline extends Construct {
       version: versionOf(Stack.of(this).resolve(document)),
       data: Stack.of(this).toJsonString(document),
     });
+  }
+
+  /** Only of an image that was found good. */
+  #publication(): string {
+    const { region } = Stack.of(this);
+    const recipes = ["recipe", "aws"].map((part) => `${workDirectory}/${part}/packages.txt`).join(" ");
+    const parameter = nodeImageManifestParameter(this.#environment);
+    const program = `${workDirectory}/publish-manifest.cjs`;
+    return `AWS_REGION=${region} node ${program} ${parameter} /usr/lib/pgherd/manifest.json ${recipes}`;
   }
 
   /** The machine that an image is made on: it fetches the recipe and packages, and lives for minutes. */
@@ -149,6 +165,10 @@ export class NodeImagePipeline extends Construct {
     allow(role, {
       actions: ["s3:GetObject"],
       resources: parts.map((part) => part.bucket.arnForObjects(part.s3ObjectKey)),
+    });
+    allow(role, {
+      actions: ["ssm:PutParameter"],
+      resources: [parameterArn(this, nodeImageManifestParameter(this.#environment))],
     });
     const profile = new InstanceProfile(this, "BuildProfile", {
       path: `/pgherd/${this.#environment}/`,
@@ -198,10 +218,9 @@ export class NodeImagePipeline extends Construct {
     const reason =
       "What Image Builder needs to make images follows from how it works, and AWS keeps the list.";
     acknowledgeManaged(role, "EC2ImageBuilderExecutionPolicy", reason);
-    const name = nodeImageParameter(this.#environment).slice(1);
     allow(role, {
       actions: ["ssm:PutParameter"],
-      resources: [Stack.of(this).formatArn({ service: "ssm", resource: "parameter", resourceName: name })],
+      resources: [parameterArn(this, nodeImageParameter(this.#environment))],
     });
     allow(role, {
       actions: ["ec2:DescribeImages"],
@@ -245,6 +264,10 @@ dpkg -i /var/tmp/amazon-ssm-agent.deb
 rm -f /var/tmp/amazon-ssm-agent.deb
 systemctl enable --now amazon-ssm-agent.service
 `;
+}
+
+function parameterArn(scope: Construct, name: string): string {
+  return Stack.of(scope).formatArn({ service: "ssm", resource: "parameter", resourceName: name.slice(1) });
 }
 
 function acknowledgeManaged(role: Role, name: string, reason: string): void {

@@ -10,9 +10,21 @@ recipe=$1 loader=$2
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
-# A machine that has just booted may still be installing something of its own.
+# A machine that has just booted may still be installing something of its own. 2 says that something went wrong which
+# cloud-init got over, such as a setting that it will not know for long: https://docs.cloud-init.io/en/latest/explanation/failure_states.html
 wait_for_boot() {
-  ! command -v cloud-init >/dev/null || cloud-init status --wait >/dev/null || true
+  command -v cloud-init >/dev/null || return 0
+  status=0
+  cloud-init status --wait --long >/var/tmp/pgherd-boot.txt || status=$?
+  [ "$status" = 0 ] || cat /var/tmp/pgherd-boot.txt >&2
+  rm -f /var/tmp/pgherd-boot.txt
+  case $status in
+    0 | 2) ;;
+    *)
+      echo "the machine did not come up as it should: cloud-init status $status" >&2
+      exit 1
+      ;;
+  esac
 }
 
 # Debian's own versions stay: the archive of the PostgreSQL project is asked for what Debian does not have.
@@ -54,6 +66,5 @@ apt-get clean
 rm -rf /var/lib/apt/lists/*
 install -D -m 0755 "$loader" /usr/lib/pgherd/run
 write_manifest
-# Commands come through the SSM agent; nobody logs in.
-systemctl disable ssh.service ssh.socket 2>/dev/null || true
+# Commands come through the SSM agent; nobody logs in. What is masked does not start, enabled or not.
 systemctl mask ssh.service ssh.socket

@@ -25,4 +25,8 @@ systemctl is-enabled --quiet amazon-ssm-agent.service || fail "the SSM agent doe
 for unit in postgresql.service patroni.service etcd.service haproxy.service pgbouncer.service; do
   ! systemctl is-active --quiet "$unit" || fail "$unit runs, and nodes start it when they are configured"
 done
+for unit in ssh.service ssh.socket; do
+  state=$(systemctl is-enabled "$unit" 2>/dev/null) || true
+  [ "$state" = masked ] || fail "$unit is ${state:-unknown}, and nobody is to log in"
+done
 echo "the image is a node's: SSM agent $agent"

@@ -19,11 +19,18 @@ export class NodesStack extends EnvironmentStack {
     });
     // Its network logs there, by name.
     this.addStackDependency(data);
-    this.network = new EnvironmentNetwork(this, "Network", config.name, config.network);
+    const programs = this.programStore(config);
+    this.network = new EnvironmentNetwork(this, "Network", {
+      environment: config.name,
+      network: config.network,
+      key: data.key,
+      programs,
+      backups: data.backups,
+    });
     this.identity = new NodeIdentity(this, "Identity", {
       environment: config.name,
       key: data.key,
-      programs: this.programStore(config),
+      programs,
       backups: data.backups,
     });
   }

@@ -8,7 +8,7 @@ const dev = loadConfig("dev", {});
 const config = (name: string, change: Partial<EnvironmentConfig>): EnvironmentConfig =>
   checkConfig(name, { ...dev, name, ...change });
 const zones = ["eu-central-1a", "eu-central-1b", "eu-central-1c"];
-const nat = { kind: "new", cidr: "10.20.0.0/16", zones, egress: "nat" } as const;
+const nat = { kind: "new" as const, cidr: "10.20.0.0/16", zones, egress: "nat" as const, backupBuckets: [] };
 const existing = {
   kind: "existing",
   vpcId: "vpc-0a1b2c3d",
@@ -31,7 +31,7 @@ const configs = [
     },
   }),
   config("dev-two", { network: nat }),
-  config("one-gateway", { network: { ...nat, natGateways: 1 } }),
+  config("one-gateway", { network: { ...nat, natGateways: 1, backupBuckets: ["orders-backups"] } }),
   config("existing", { network: existing }),
   config("with-clusters", {
     clusters: [{ name: "orders", members: 3, tags: { team: "shop" } }, { name: "invoices" }],
@@ -135,8 +135,18 @@ describe("a way out", () => {
     const services = network("dev", "VPCEndpoint").map(({ Properties }) =>
       JSON.stringify(Properties["ServiceName"]).replace(/.*\.([a-z0-9]+)"?.*/, "$1"),
     );
-    expect(services.toSorted()).toEqual(["ec2messages", "kms", "s3", "ssm", "ssmmessages"]);
+    expect(services.toSorted()).toEqual(["kms", "s3", "ssm", "ssmmessages"]);
     expect(network("dev", "NatGateway")).toEqual([]);
+  });
+
+  test("to S3 leads to buckets of other accounts that the config names, and there below the environment's prefix", () => {
+    const policy = (stage: string) =>
+      network(stage, "VPCEndpoint").map(({ Properties }) => JSON.stringify(Properties["PolicyDocument"]));
+    const [named, ...others] = policy("one-gateway");
+    expect(others).toEqual([]);
+    expect(named).toContain('"arn:aws:s3:::orders-backups"');
+    expect(named).toContain('"arn:aws:s3:::orders-backups/pgherd/one-gateway/*"');
+    expect(policy("dev-two").join()).not.toContain("orders-backups");
   });
 
   test("of a VPC that was there is left to it: nothing of the network is made", () => {

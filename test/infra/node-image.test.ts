@@ -46,7 +46,7 @@ describe("the image of nodes", () => {
       expect(phases).toEqual([
         ["build", ["Fetch", "Unpack", "Install"]],
         ["validate", ["Check"]],
-        ["test", ["Fetch", "Unpack", "Check", "Boot"]],
+        ["test", ["Fetch", "Unpack", "Check", "Boot", "Publish"]],
       ]);
       expect(only(stage, "ImagePipeline")["ImageTestsConfiguration"]).toMatchObject({
         ImageTestsEnabled: true,
@@ -71,6 +71,20 @@ describe("the image of nodes", () => {
           one.stage === stage &&
           one.policy.includes("ExecutionRole") &&
           one.actions.includes("ssm:PutParameter"),
+      );
+      expect(writing.flatMap(({ resources }) => resources)).toEqual([
+        expect.stringMatching(new RegExp(`:parameter${name}$`)),
+      ]);
+    }
+  });
+
+  test("has what is in it published under the environment's own name, by machines that were found good", () => {
+    for (const stage of awsStages) {
+      const name = `/pgherd/${stage}/node-image-manifest`;
+      expect(JSON.stringify(document(stage))).toContain(`publish-manifest.cjs ${name} /usr/lib/pgherd/`);
+      const writing = policyStatements(stacks).filter(
+        (one) =>
+          one.stage === stage && one.policy.includes("BuildRole") && one.actions.includes("ssm:PutParameter"),
       );
       expect(writing.flatMap(({ resources }) => resources)).toEqual([
         expect.stringMatching(new RegExp(`:parameter${name}$`)),
@@ -114,5 +128,7 @@ describe("the image of nodes", () => {
       expect(await read(script)).toContain(`for version in ${versions.join(" ")}; do`);
     }
     expect(await read("check.sh")).toContain("agent_min=3.3.2746.0");
+    // The first release that knows PostgreSQL 18.
+    expect(common).toMatch(/^patroni\s+4\.0\.7-/m);
   });
 });

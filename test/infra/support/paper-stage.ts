@@ -17,6 +17,8 @@ export interface PaperRole {
   readonly name: string;
   readonly arn: string;
   readonly policies: readonly Policy[];
+  /** Whether what it calls leaves the environment's network: nodes do, functions run outside of it. */
+  readonly isOfNodes: boolean;
 }
 
 /** A stage as if it were deployed. */
@@ -29,14 +31,23 @@ export interface PaperStage {
   readonly roles: ReadonlyMap<string, PaperRole>;
   /** By the ARN of the key or the bucket. */
   readonly resourcePolicies: ReadonlyMap<string, Policy>;
+  /** By the service's name. Empty where the network has no endpoints. */
+  readonly endpointPolicies: ReadonlyMap<string, Policy>;
 }
 
 type Known = ReadonlyMap<string, Deployed>;
+
+interface Documents {
+  readonly attached: Map<string, Policy[]>;
+  readonly ofResources: Map<string, Policy>;
+  readonly ofEndpoints: Map<string, Policy>;
+}
 
 const exportsSchema = z
   .record(z.string(), z.object({ Value: z.unknown(), Export: z.object({ Name: z.unknown() }).optional() }))
   .default({});
 const attachedSchema = z.looseObject({ PolicyDocument: z.unknown(), Roles: z.array(z.string()) });
+const endpointSchema = z.looseObject({ ServiceName: z.string(), PolicyDocument: z.unknown() });
 const bucketPolicySchema = z.looseObject({ PolicyDocument: z.unknown(), Bucket: z.string() });
 
 /**
@@ -51,7 +62,8 @@ export function deployOnPaper(
   const { region, account = anyAccount } = loadConfig(name, {});
   const resources = new Map<string, Deployed>();
   const exports = new Map<string, string>();
-  const documents = { attached: new Map<string, Policy[]>(), ofResources: new Map<string, Policy>() };
+  const documents: Documents = { attached: new Map(), ofResources: new Map(), ofEndpoints: new Map() };
+  const rolesOfNodes = new Set<string>();
   const arns = new Map<string, string>();
   for (const stack of stacks.filter(({ stage }) => stage === name)) {
     const own = new Map<string, Deployed>();
@@ -61,7 +73,9 @@ export function deployOnPaper(
       const deployed = known.get(key) ?? madeUp(resource, key, scope);
       own.set(id, deployed);
       resources.set(key, deployed);
-      if (resource.Type === "AWS::IAM::Role") arns.set(deployed.ref, deployed.attributes["Arn"] ?? "");
+      if (resource.Type !== "AWS::IAM::Role") continue;
+      arns.set(deployed.ref, deployed.attributes["Arn"] ?? "");
+      if (stack.name === "Nodes" && isTakenBy("ec2.amazonaws.com", resource)) rolesOfNodes.add(deployed.ref);
     }
     for (const [id, resource] of inOrder(stack)) collectPolicies(id, resource, scope, documents);
     for (const output of Object.values(exportsSchema.parse(stack.template["Outputs"]))) {
@@ -70,9 +84,17 @@ export function deployOnPaper(
     }
   }
   const roles = new Map(
-    [...arns].map(([role, arn]) => [role, { name: role, arn, policies: documents.attached.get(role) ?? [] }]),
+    [...arns].map(([role, arn]) => {
+      const policies = documents.attached.get(role) ?? [];
+      return [role, { name: role, arn, policies, isOfNodes: rolesOfNodes.has(role) }];
+    }),
   );
-  return { name, region, account, resources, roles, resourcePolicies: documents.ofResources };
+  const { ofEndpoints: endpointPolicies, ofResources: resourcePolicies } = documents;
+  return { name, region, account, resources, roles, resourcePolicies, endpointPolicies };
+}
+
+function isTakenBy(service: string, { Properties }: Resource): boolean {
+  return JSON.stringify(Properties["AssumeRolePolicyDocument"]).includes(`"Service":"${service}"`);
 }
 
 /** What others are named after comes first. */
@@ -81,12 +103,7 @@ function inOrder({ template }: Stack): readonly (readonly [string, Resource])[] 
   return Object.entries(template.Resources).toSorted(([, left], [, right]) => isAlias(left) - isAlias(right));
 }
 
-function collectPolicies(
-  id: string,
-  resource: Resource,
-  scope: Scope,
-  documents: { attached: Map<string, Policy[]>; ofResources: Map<string, Policy> },
-): void {
+function collectPolicies(id: string, resource: Resource, scope: Scope, documents: Documents): void {
   switch (resource.Type) {
     case "AWS::IAM::Policy":
     case "AWS::IAM::ManagedPolicy": {
@@ -105,6 +122,14 @@ function collectPolicies(
     case "AWS::S3::BucketPolicy": {
       const { Bucket, PolicyDocument } = bucketPolicySchema.parse(resolve(resource.Properties, scope));
       documents.ofResources.set(`arn:aws:s3:::${Bucket}`, { name: id, policy: PolicyDocument });
+      return;
+    }
+    case "AWS::EC2::VPCEndpoint": {
+      const { ServiceName: service, PolicyDocument: policy } = resource.Properties;
+      const { ServiceName, PolicyDocument } = endpointSchema.parse(
+        resolve({ ServiceName: service, PolicyDocument: policy }, scope),
+      );
+      documents.ofEndpoints.set(ServiceName.split(".").at(-1) ?? "", { name: id, policy: PolicyDocument });
     }
   }
 }

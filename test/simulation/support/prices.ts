@@ -1,10 +1,11 @@
-/** USD in eu-central-1 without any free tier, as AWS's price pages had them in June 2025. */
+/** USD in eu-central-1 without any free tier. docs/costs.md says of each where it was seen and when. */
 export const prices = {
   lambdaGigabyteSecond: 0.0000133334,
   lambdaRequest: 0.2 / 1e6,
   readUnit: 0.1525 / 1e6,
   writeUnit: 0.7625 / 1e6,
-  tableGigabyteMonth: 0.306 + 0.2448,
+  tableGigabyteMonth: 0.306,
+  recoveryGigabyteMonth: 0.2448,
   keyMonth: 1,
   logGigabyte: 0.63,
   metricMonth: 0.3,
@@ -34,7 +35,8 @@ const itemBytesPerCluster = 25_000;
 const clusterMetrics = 5;
 const environmentMetrics = 2;
 const dashboards = 2;
-const endpoints = 4;
+/** `ssm`, `ssmmessages`, `kms`. */
+const endpoints = 3;
 
 /** What a month of an environment costs in which nothing happens but that everything is looked after. */
 export interface Month {
@@ -66,7 +68,7 @@ export function monthOf({ alarmMetrics, clusters, readUnits, tableCalls, writeUn
       (busySeconds * memoryGigabytes * prices.lambdaGigabyteSecond + reconcilers * prices.lambdaRequest),
     table:
       minutesPerMonth * (readUnits * prices.readUnit + writeUnits * prices.writeUnit) +
-      ((clusters * itemBytesPerCluster) / gigabyte) * prices.tableGigabyteMonth,
+      ((clusters * itemBytesPerCluster) / gigabyte) * (prices.tableGigabyteMonth + prices.recoveryGigabyteMonth),
     key: prices.keyMonth,
     logs: ((minutesPerMonth * logBytes) / gigabyte) * prices.logGigabyte,
     alarms: alarmMetrics * prices.alarmMetricMonth,
