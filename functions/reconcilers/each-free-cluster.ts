@@ -1,7 +1,7 @@
 import type { Cluster } from "@pgherd/layers/domain";
 import type { Store } from "@pgherd/layers/ports";
 import { errorFields, type Log } from "@pgherd/layers/runtime";
-import { allClusters } from "./clusters.ts";
+import { allClusters } from "../all-clusters.ts";
 
 /** Clusters that are meant to be up and that no operation holds; one that fails does not keep the others waiting. */
 export async function eachFreeCluster(

@@ -57,6 +57,7 @@ const settings: EnvironmentSettings = {
   defaultInstanceType: "t4g.small",
   defaultDeletionProtection: false,
   defaultClientCidrs: [],
+  monitoring: { securityGroupId: "sg-0", cidrs: [] },
   orphanGraceSeconds: 3600,
   nodeProgram: { bucket: "measure", key: "measure.cjs", sha256: "0".repeat(64) },
   nodeDocument: "measure",

@@ -26,6 +26,7 @@ export function localConfig(variables: Readonly<Record<string, string | undefine
     diagnostics: false,
     orphanGraceSeconds: 120,
     defaultClientCidrs: [cidr],
+    monitoringCidrs: [cidr],
     nodeImage: "ami-00010ca1",
     defaultInstanceType: "t4g.small",
     defaultDeletionProtection: false,

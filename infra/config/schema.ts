@@ -14,6 +14,8 @@ const zonesMax = 6;
 const principalsMax = 200;
 /** A stack has 500 resources, and a cluster takes up to five of them. */
 const clustersMax = 50;
+/** Each takes two of the 60 rules that a security group has, and clients need theirs. */
+const monitoringCidrsMax = 5;
 /** Each is a subscription that someone has to confirm. */
 const alarmEmailsMax = 20;
 
@@ -162,6 +164,15 @@ export const environmentConfigSchema = z.strictObject({
     .array(cidrSchema)
     .min(1, "must name at least one block; the VPC's own is the usual choice")
     .refine((cidrs) => !cidrs.includes("0.0.0.0/0"), "must not be 0.0.0.0/0: a database is not for everyone"),
+  /**
+   * Who may read nodes' metrics, beside members of the security group that the environment has for it: whatever
+   * cannot be a member, such as a Prometheus in another network.
+   */
+  monitoringCidrs: z
+    .array(cidrSchema)
+    .max(monitoringCidrsMax, `must name at most ${monitoringCidrsMax} blocks`)
+    .refine((cidrs) => !cidrs.includes("0.0.0.0/0"), "must not be 0.0.0.0/0: metrics are not for everyone")
+    .default([]),
   nodeImage: z
     .string()
     .regex(

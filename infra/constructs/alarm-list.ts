@@ -1,5 +1,10 @@
 import { Duration } from "aws-cdk-lib";
 import { type IMetric, MathExpression, Metric, Stats } from "aws-cdk-lib/aws-cloudwatch";
+import {
+  diskAlarmShares,
+  patienceMinutes,
+  urgentFindings,
+} from "../../layers/domain/cluster/health/alarms.ts";
 import { type FindingKind, findingKinds } from "../../layers/domain/cluster/health/findings.ts";
 import { metricNames, metricNamespace } from "../../layers/domain/metrics.ts";
 import { failedEvents, resourceName } from "./names.ts";
@@ -44,12 +49,6 @@ type ControlPlaneRunbook = (typeof controlPlaneRunbooks)[number];
 const minute = Duration.minutes(1);
 const fiveMinutes = Duration.minutes(5);
 
-/** Clients feel these at once. */
-const urgent: readonly FindingKind[] = ["no-answer", "no-quorum", "no-leader"];
-/** All others mend themselves within this, or stay. */
-const patienceMinutes = 5;
-/** A volume that fills up is told twice: in time, and at the last moment. */
-const diskShares = [0.8, 0.9];
 /** A caller's mistake is no 5xx; one lost request may be. */
 const apiErrorsMin = 3;
 /** Answers take tens of milliseconds, those that ask a node a second or two. */
@@ -76,7 +75,7 @@ const ownMetric = (
 export function alarmEntries(watched: Watched): AlarmEntry[] {
   return [
     ...findingKinds.filter((kind) => kind !== "disk-full").map((kind) => findingAlarm(watched, kind)),
-    ...diskShares.map((share) => diskAlarm(watched, share)),
+    ...diskAlarmShares.map((share) => diskAlarm(watched, share)),
     ...controlPlaneAlarms(watched),
     ...apiAlarms(watched),
     ...functionAlarms(watched),
@@ -90,7 +89,7 @@ function findingAlarm(watched: Watched, kind: FindingKind): AlarmEntry {
     runbook: kind,
     metric: ownMetric(watched, metricNames.findings, Stats.MAXIMUM, { Finding: kind }),
     threshold: 1,
-    periods: urgent.includes(kind) ? 1 : patienceMinutes,
+    periods: urgentFindings.includes(kind) ? 1 : patienceMinutes,
   };
 }
 

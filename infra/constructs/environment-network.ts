@@ -1,5 +1,6 @@
-import { Stack } from "aws-cdk-lib";
+import { CfnOutput, Stack } from "aws-cdk-lib";
 import {
+  CfnSecurityGroup,
   FlowLogDestination,
   FlowLogTrafficType,
   GatewayVpcEndpointAwsService,
@@ -31,6 +32,8 @@ export class EnvironmentNetwork extends Construct {
   readonly vpcId: string;
   /** Zone → subnet. */
   readonly subnets: Readonly<Record<string, string>>;
+  /** Whoever is in this group may read nodes' metrics. Rules of clusters name it, so it stays as long as the network. */
+  readonly monitoringGroupId: string;
 
   constructor(
     scope: Construct,
@@ -42,6 +45,7 @@ export class EnvironmentNetwork extends Construct {
     if (network.kind === "existing") {
       this.vpcId = network.vpcId;
       this.subnets = network.subnets;
+      this.monitoringGroupId = this.#addMonitoringGroup(environment);
       return;
     }
     const vpc = new Vpc(this, "Vpc", {
@@ -53,6 +57,7 @@ export class EnvironmentNetwork extends Construct {
       restrictDefaultSecurityGroup: false,
     });
     this.vpcId = vpc.vpcId;
+    this.monitoringGroupId = this.#addMonitoringGroup(environment);
     this.subnets = Object.fromEntries(
       [...vpc.isolatedSubnets, ...vpc.privateSubnets].map((subnet) => [
         subnet.availabilityZone,
@@ -74,6 +79,17 @@ export class EnvironmentNetwork extends Construct {
       destination: FlowLogDestination.toCloudWatchLogs(logGroup),
     });
     acknowledgeWildcard(flowLog, logGroup.logGroupArn, "EC2 names the streams of this one log group.");
+  }
+
+  /** Empty, and nothing comes in by it: who is put into it comes in elsewhere. */
+  #addMonitoringGroup(environment: string): string {
+    const { attrGroupId } = new CfnSecurityGroup(this, "MonitoringGroup", {
+      vpcId: this.vpcId,
+      groupDescription: `Who may read metrics of the nodes of pgherd ${environment}`,
+    });
+    const description = "Security group of whatever scrapes nodes' metrics";
+    new CfnOutput(this, "MonitoringGroupId", { value: attrGroupId, description });
+    return attrGroupId;
   }
 
   /**

@@ -9,7 +9,8 @@ fail() {
   exit 1
 }
 
-for program in patroni etcd etcdctl haproxy pgbouncer pgbackrest node; do
+for program in patroni etcd etcdctl haproxy pgbouncer pgbackrest node prometheus-node-exporter \
+  prometheus-postgres-exporter prometheus-pgbouncer-exporter; do
   command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ] || fail "$program is not installed"
 done
 for version in 16 17 18; do

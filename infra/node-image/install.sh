@@ -39,7 +39,8 @@ install_packages() {
 
 disable_services() {
   for unit in postgresql.service patroni.service etcd.service haproxy.service pgbouncer.service pgbouncer.socket \
-    pgbackrest.service prometheus-postgres-exporter.service apt-daily.timer apt-daily-upgrade.timer; do
+    pgbackrest.service prometheus-node-exporter.service prometheus-pgbouncer-exporter.service \
+    prometheus-postgres-exporter.service apt-daily.timer apt-daily-upgrade.timer; do
     systemctl disable "$unit" >/dev/null 2>&1 || true
   done
   for unit in apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service xfs_scrub_all.timer \

@@ -120,6 +120,10 @@ export class ControlPlaneStack extends EnvironmentStack {
       defaultDeletionProtection: config.defaultDeletionProtection,
       ...(config.limits === undefined ? {} : { limits: config.limits }),
       defaultClientCidrs: config.defaultClientCidrs,
+      monitoring: {
+        securityGroupId: nodes.network.monitoringGroupId,
+        cidrs: config.monitoringCidrs,
+      },
       orphanGraceSeconds: config.orphanGraceSeconds,
       nodeProgram: {
         bucket: program.s3BucketName,

@@ -18,6 +18,8 @@ export const environmentSettingsSchema = z.strictObject({
   limits: clusterLimitsSchema.optional(),
   /** Who may reach a cluster whose spec names no `access.cidrs`. */
   defaultClientCidrs: z.array(z.string()),
+  /** Who may read nodes' metrics: members of the environment's own group for it, and these blocks. */
+  monitoring: z.strictObject({ securityGroupId: z.string(), cidrs: z.array(z.string()) }),
   /** How long something with our tags that nothing on record owns stays after it was reported. */
   orphanGraceSeconds: z.int().min(60),
   /** The node program: an object in the asset bucket, named by its hash. */

@@ -2,15 +2,24 @@ import {
   archiveMender,
   backupServerUnit,
   configurationFiles,
+  type ExporterName,
+  exporterNames,
+  exporterSocketUnit,
+  exporterUnit,
   gateSocketUnit,
   gateUnit,
   guardUnit,
   handoverUnit,
+  metricsFrontUnit,
+  metricsSocketUnit,
+  metricsUnit,
   nodePaths,
   patroniWrapper,
   renderBackupServerUnit,
   renderEtcd,
   renderEtcdUnit,
+  renderExporterSocket,
+  renderExporterUnit,
   renderGateSocket,
   renderGateUnit,
   renderGuard,
@@ -18,6 +27,10 @@ import {
   renderHandoverUnit,
   renderHaproxy,
   renderHaproxyUnit,
+  renderMetrics,
+  renderMetricsFrontUnit,
+  renderMetricsSocket,
+  renderMetricsUnit,
   renderPatroni,
   renderPatroniUnit,
   renderPgbackrest,
@@ -38,6 +51,8 @@ export interface ServiceFiles {
   readonly unit: string;
   /** What the running service is told when its files have changed. */
   readonly whenChanged: "restart" | "reload" | "nothing";
+  /** Who reads the files where the unit only waits for somebody to start it for. */
+  readonly reader?: string;
   readonly unitFile: FileIntent;
   readonly tls: readonly FileIntent[];
   /** Files of another service that this one has to be told of when they change. */
@@ -162,6 +177,40 @@ function handover(): ServiceFiles {
   return { unit: handoverUnit, whenChanged: "nothing", unitFile: file, tls: [], configuration: [] };
 }
 
+/** Every node has all of them, whatever it runs: what is not asked for does not start. */
+async function metrics(input: NodeFilesInput): Promise<ServiceFiles[]> {
+  const { self } = input;
+  const tls = await tlsOf("haproxy", input);
+  const isHaproxyHere = self.services.includes("haproxy");
+  return [
+    {
+      unit: metricsSocketUnit,
+      whenChanged: "restart",
+      reader: metricsFrontUnit,
+      unitFile: unitFile(metricsSocketUnit, renderMetricsSocket()),
+      tls: isHaproxyHere ? [] : tls,
+      reads: isHaproxyHere ? tls : [],
+      configuration: [
+        await privateFile("haproxy", configurationFiles.metrics, renderMetrics(self)),
+        unitFile(metricsUnit, renderMetricsUnit()),
+        unitFile(metricsFrontUnit, renderMetricsFrontUnit()),
+      ],
+    },
+    ...exporterNames.map(exporter),
+  ];
+}
+
+/** A changed exporter counts from its next start, as every unit. */
+function exporter(name: ExporterName): ServiceFiles {
+  return {
+    unit: exporterSocketUnit(name),
+    whenChanged: "nothing",
+    unitFile: unitFile(exporterSocketUnit(name), renderExporterSocket(name)),
+    tls: [],
+    configuration: [unitFile(exporterUnit(name), renderExporterUnit(name))],
+  };
+}
+
 /** It asks with Patroni's copies of key and certificates, and reads them for each question. */
 function guard({ intent, self }: NodeFilesInput): ServiceFiles {
   const content = renderGuard(intent, self);
@@ -205,5 +254,6 @@ export async function serviceFiles(input: NodeFilesInput): Promise<ServiceFiles[
     ...(present.includes("postgres") ? [guard(input), ...(await backupServer(input))] : []),
     ...(leadsClients ? [await gate(input)] : []),
     ...(present.some((service) => service !== "etcd") ? [handover()] : []),
+    ...(await metrics(input)),
   ];
 }

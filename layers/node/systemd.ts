@@ -48,8 +48,9 @@ export async function start(units: readonly string[]): Promise<void> {
   if (units.length > 0) await systemctl("start", "--no-block", ...units);
 }
 
+/** Those that run: the others find their new files when they start. */
 export async function restart(units: readonly string[]): Promise<void> {
-  if (units.length > 0) await systemctl("restart", "--no-block", ...units);
+  if (units.length > 0) await systemctl("try-restart", "--no-block", ...units);
 }
 
 export async function reload(units: readonly string[]): Promise<void> {

@@ -78,6 +78,11 @@ const wrong = [
     "defaultClientCidrs: must not be 0.0.0.0/0: a database is not for everyone",
   ],
   [
+    "metrics open to everyone",
+    { monitoringCidrs: ["0.0.0.0/0"] },
+    "monitoringCidrs: must not be 0.0.0.0/0: metrics are not for everyone",
+  ],
+  [
     "an issuer without tokens for anyone",
     { access: { kind: "jwt", issuer: "https://login.example.com/", audience: [] } },
     "access.audience: must name at least one audience that tokens carry in `aud`",

@@ -38,7 +38,8 @@ describe("a machine", () => {
     const machine = lab.machine(4);
     await lab.driver.boot(machine);
     expect(await lab.shell(machine, "ls /var/lib/postgresql/17 2>/dev/null || true")).toBe("");
-    const units = "postgresql patroni etcd haproxy pgbouncer prometheus-postgres-exporter";
+    const exporters = ["node", "postgres", "pgbouncer"].map((name) => `prometheus-${name}-exporter`);
+    const units = `postgresql patroni etcd haproxy pgbouncer ${exporters.join(" ")}`;
     const states = await lab.shell(machine, `systemctl is-active ${units} || true`);
     expect(new Set(states.split("\n"))).toEqual(new Set(["inactive"]));
   });

@@ -130,6 +130,10 @@ function deploy(ec2: Ec2Service, ssm: SsmService, scheduler: SchedulerService): 
     const properties = { VpcId: vpcId, CidrBlock: `198.18.${index}.0/24`, AvailabilityZone: zone };
     return [zone, ec2.ensureSubnet(`Subnet${index}`, properties).subnetId];
   });
+  const { groupId } = ec2.ensureSecurityGroup("Monitoring", {
+    VpcId: vpcId,
+    GroupDescription: "who watches",
+  });
   const { launchTemplateId } = ec2.ensureLaunchTemplate("Nodes", {
     LaunchTemplateData: { ImageId: "ami-00000000000000000", InstanceType: "t4g.medium" },
   });
@@ -147,6 +151,7 @@ function deploy(ec2: Ec2Service, ssm: SsmService, scheduler: SchedulerService): 
     defaultInstanceType: "t4g.medium",
     defaultDeletionProtection: false,
     defaultClientCidrs: ["198.18.0.0/22"],
+    monitoring: { securityGroupId: groupId, cidrs: ["198.18.0.0/22"] },
     orphanGraceSeconds: 120,
     nodeProgram: { bucket: "assets", key: "programs/node.cjs", sha256: "0".repeat(64) },
     nodeDocument,

@@ -1,7 +1,7 @@
 import type { Cluster } from "@pgherd/layers/domain";
 import type { Store } from "@pgherd/layers/ports";
 import { errorFields } from "@pgherd/layers/runtime";
-import { allClusters } from "../clusters.ts";
+import { allClusters } from "../../all-clusters.ts";
 import { type StartingWorld, startBySystem } from "../start-operation.ts";
 import { type LeftDrillsWorld, removeLeftDrill } from "./left-drills.ts";
 

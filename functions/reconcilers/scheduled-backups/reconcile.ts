@@ -8,6 +8,7 @@ import {
 } from "@pgherd/layers/domain";
 import type { Store } from "@pgherd/layers/ports";
 import { errorFields } from "@pgherd/layers/runtime";
+import { allClusters } from "../../all-clusters.ts";
 import { type ProofStartWorld, startScheduledProof } from "../../schedules/start-backup/proofs.ts";
 import {
   type BackupStartWorld,
@@ -15,7 +16,6 @@ import {
   startScheduledBackup,
   timeKey,
 } from "../../schedules/start-backup/start.ts";
-import { allClusters } from "../clusters.ts";
 import { isFree } from "../each-free-cluster.ts";
 import { lastTry } from "../last-try.ts";
 import { startBySystem } from "../start-operation.ts";

@@ -84,7 +84,9 @@ export async function revoke(fleet: Fleet, groupId: string, permission: IpPermis
 
 export function permissionOf(rule: SecurityRule, groupId: string): IpPermission {
   const ports = { IpProtocol: "tcp", FromPort: rule.fromPort, ToPort: rule.toPort };
-  return rule.source === "self"
-    ? { ...ports, UserIdGroupPairs: [{ GroupId: groupId, Description: rule.description }] }
-    : { ...ports, IpRanges: [{ CidrIp: rule.source.cidr, Description: rule.description }] };
+  const { description: Description, source } = rule;
+  if (source !== "self" && "cidr" in source)
+    return { ...ports, IpRanges: [{ CidrIp: source.cidr, Description }] };
+  const GroupId = source === "self" ? groupId : source.securityGroupId;
+  return { ...ports, UserIdGroupPairs: [{ GroupId, Description }] };
 }

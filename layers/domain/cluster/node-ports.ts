@@ -13,4 +13,6 @@ export const nodePorts = {
   /** pgBackRest reads the leader from the replica that the backup is taken on. */
   backup: 8432,
   haproxyStatistics: 7000,
+  /** For Prometheus, over TLS: each program of the node under a path of its own. */
+  metrics: 9187,
 } as const;

@@ -2,11 +2,11 @@ import type { EnvironmentSettings } from "../environment.ts";
 import { nodePorts } from "./node-ports.ts";
 import type { ClusterSpec } from "./spec.ts";
 
-/** Ports and their origin: a CIDR block, or `self` for members of the same security group. */
+/** Ports and their origin: a CIDR block, members of another security group, or `self` for those of the same one. */
 export interface SecurityRule {
   readonly fromPort: number;
   readonly toPort: number;
-  readonly source: { readonly cidr: string } | "self";
+  readonly source: { readonly cidr: string } | { readonly securityGroupId: string } | "self";
   readonly description: string;
 }
 
@@ -31,10 +31,29 @@ const peerPorts: readonly PortRange[] = [
   { fromPort: nodePorts.etcdClient, toPort: nodePorts.etcdPeer, description: "etcd between nodes" },
 ];
 
-/** PostgreSQL itself, Patroni and etcd are for nodes alone; clients come through the proxy and the pooler. */
+const monitoringPorts: readonly PortRange[] = [
+  {
+    fromPort: nodePorts.haproxyStatistics,
+    toPort: nodePorts.haproxyStatistics,
+    description: "HAProxy statistics",
+  },
+  { fromPort: nodePorts.metrics, toPort: nodePorts.metrics, description: "Metrics for Prometheus" },
+];
+
+/** What watches has nothing to do with who uses the database: it is the environment's, the same for every cluster. */
+function monitoringRules({ monitoring }: Pick<EnvironmentSettings, "monitoring">): SecurityRule[] {
+  const { cidrs, securityGroupId } = monitoring;
+  const sources = [{ securityGroupId }, ...[...new Set(cidrs)].map((cidr) => ({ cidr }))];
+  return sources.flatMap((source) => monitoringPorts.map((range) => ({ ...range, source })));
+}
+
+/**
+ * PostgreSQL itself, Patroni and etcd are for nodes alone; clients come through the proxy and the pooler, and numbers
+ * are for whoever watches.
+ */
 export function securityRules(
   spec: ClusterSpec,
-  settings: Pick<EnvironmentSettings, "defaultClientCidrs">,
+  settings: Pick<EnvironmentSettings, "defaultClientCidrs" | "monitoring">,
 ): SecurityRule[] {
   const cidrs = spec.access.cidrs.length > 0 ? spec.access.cidrs : settings.defaultClientCidrs;
   const fromNodes = [...peerPorts, ...clientPorts(spec)].map((range) => ({
@@ -44,5 +63,5 @@ export function securityRules(
   const fromClients = [...new Set(cidrs)].flatMap((cidr) =>
     clientPorts(spec).map((range) => ({ ...range, source: { cidr } })),
   );
-  return [...fromNodes, ...fromClients];
+  return [...fromNodes, ...fromClients, ...monitoringRules(settings)];
 }

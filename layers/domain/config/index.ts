@@ -5,6 +5,8 @@ export * from "./etcd.ts";
 export * from "./gate-units.ts";
 export * from "./guard.ts";
 export * from "./haproxy.ts";
+export * from "./metrics.ts";
+export * from "./metrics-units.ts";
 export * from "./paths.ts";
 export * from "./patroni.ts";
 export * from "./patroni-wrapper.ts";

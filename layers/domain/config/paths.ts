@@ -9,6 +9,9 @@ export const nodePaths = {
   postgresSocket: "/run/postgresql",
   poolerSocket: "/run/pgbouncer",
   proxySocket: "/run/haproxy/admin.sock",
+  /** Where the front of the node's metrics waits, and the exporters behind it; only HAProxy's user may knock. */
+  metricsFront: "/run/pgherd-metrics/front.sock",
+  exporters: "/run/pgherd-exporters",
   /** What pgBackRest keeps on the node: locks, and which segments are archived. */
   backup: "/var/lib/pgherd/backup",
   backupSpool: "/var/lib/pgherd/backup/spool",
@@ -71,6 +74,7 @@ export const configurationFiles = {
   restore: `${nodePaths.configuration}/restore.conf`,
   pgbackrest: `${nodePaths.configuration}/pgbackrest.conf`,
   haproxy: `${nodePaths.configuration}/haproxy.cfg`,
+  metrics: `${nodePaths.configuration}/metrics.cfg`,
   pgbouncer: `${nodePaths.configuration}/pgbouncer.ini`,
   pgbouncerUsers: `${nodePaths.configuration}/pgbouncer-users.txt`,
 } as const;

@@ -6,7 +6,7 @@ import { settleParameters } from "../postgres/spec-parameters.ts";
 import { dcsPeers } from "./etcd.ts";
 import { configurationFiles, nodePaths, tlsFiles } from "./paths.ts";
 import { archiveCommand, restoreBootstrap } from "./pgbackrest.ts";
-import { accessRules } from "./postgres-access.ts";
+import { accessRules, identityMap } from "./postgres-access.ts";
 import { postgresParameters } from "./postgres-parameters.ts";
 import { renderYaml, type YamlMapping } from "./yaml.ts";
 
@@ -121,6 +121,7 @@ function postgresql(
     },
     parameters: postgresParameters(settleParameters(spec).member, archiveCommand(backups)),
     pg_hba: accessRules,
+    pg_ident: identityMap,
     basebackup: [{ checkpoint: "fast" }],
     ...(backups === null
       ? {}

@@ -4,6 +4,7 @@
  */
 export const accessRules: readonly string[] = [
   "local all postgres peer",
+  "local postgres monitor peer map=exporter",
   "hostssl replication replicator all scram-sha-256",
   "hostssl postgres rewind all scram-sha-256",
   "hostssl all admin,admin_2,client,client_2,monitor all scram-sha-256",
@@ -11,3 +12,6 @@ export const accessRules: readonly string[] = [
   "host all all all reject",
   "host replication all all reject",
 ];
+
+/** pg_ident.conf: the exporter's process logs in as `monitor` by being its user; no password has to lie around for it. */
+export const identityMap: readonly string[] = ["exporter prometheus monitor"];

@@ -118,7 +118,9 @@ async function bringUp(intent: NodeIntent, self: Peer, services: readonly Servic
   );
   const changed = services.filter(({ unit }) => running.has(unit) && applied[unit] !== wanted[unit]);
   const staleThat = (whenChanged: ServiceFiles["whenChanged"]): string[] =>
-    changed.filter((service) => service.whenChanged === whenChanged).map(({ unit }) => unit);
+    changed
+      .filter((service) => service.whenChanged === whenChanged)
+      .map(({ reader, unit }) => reader ?? unit);
   const stale = staleThat("reload");
   await restart(staleThat("restart"));
   await reload(stale);

@@ -47,6 +47,7 @@ export const settings: EnvironmentSettings = {
   defaultInstanceType: "t4g.medium",
   defaultDeletionProtection: false,
   defaultClientCidrs: ["198.18.0.0/22"],
+  monitoring: { securityGroupId: "sg-0", cidrs: [] },
   orphanGraceSeconds: 120,
   nodeProgram: { bucket: "assets", key: "node.cjs", sha256: "0".repeat(64) },
   nodeDocument: "pgherd-local-node",

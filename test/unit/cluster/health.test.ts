@@ -384,6 +384,14 @@ describe("what is found", () => {
     expect(kinds({ ...observed, survey: null })).toEqual(["no-answer", "node-silent"]);
   });
 
+  test("exporters that fall over are nobody's trouble but Prometheus'", () => {
+    const services = {
+      "pgherd-metrics.socket": "failed",
+      "prometheus-node-exporter.service": "failed",
+    } as const;
+    expect(kinds(withInspection(well(), 1, { services }))).toEqual([]);
+  });
+
   test("a cluster without a synchronous promise misses no synchronous standby", () => {
     expect(kinds(withMember(well(3, { durability: "async" }), 1, { role: "replica" }))).toEqual([]);
   });

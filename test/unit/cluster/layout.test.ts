@@ -14,6 +14,14 @@ const specOf = (body: Omit<Parameters<typeof completeSpec>[0], "name">) =>
   completeSpec({ name: "orders", ...body }, defaults);
 const ids = (count: number): string[] => Array.from({ length: count }, (_, index) => `nod_${index}`);
 const zones = ["a", "b", "c"];
+const environment: Parameters<typeof securityRules>[1] = {
+  defaultClientCidrs: ["10.0.0.0/8"],
+  monitoring: { securityGroupId: "sg-watching", cidrs: [] },
+};
+const ofCidrs = (rules: ReturnType<typeof securityRules>) =>
+  rules.flatMap(({ fromPort, source, toPort }) =>
+    source !== "self" && "cidr" in source ? [{ fromPort, toPort, cidr: source.cidr }] : [],
+  );
 
 test("nodes take the zones in turn", () => {
   const nodes = layoutNodes(specOf({ members: 5 }), zones, ids(5));
@@ -52,9 +60,7 @@ test("etcd and the proxies have nodes of their own where asked, each kind spread
 test("PgBouncer runs nowhere, and its port is closed, where the pooler is off", () => {
   const spec = specOf({ members: 1, pooler: { enabled: false } });
   expect(layoutNodes(spec, zones, ids(1))[0]?.services).toEqual(["postgres", "etcd", "haproxy"]);
-  expect(
-    securityRules(spec, { defaultClientCidrs: ["10.0.0.0/8"] }).map((rule) => rule.fromPort),
-  ).not.toContain(6432);
+  expect(securityRules(spec, environment).map((rule) => rule.fromPort)).not.toContain(6432);
 });
 
 test("a layout needs one id per member and a zone", () => {
@@ -63,24 +69,40 @@ test("a layout needs one id per member and a zone", () => {
 });
 
 test("clients reach the proxy and the pooler, and nothing else", () => {
-  const rules = securityRules(specOf({}), { defaultClientCidrs: ["10.0.0.0/8"] });
-  const ofClients = rules.filter((rule) => rule.source !== "self");
-  expect(ofClients.map(({ fromPort, toPort, source }) => ({ fromPort, toPort, source }))).toEqual([
-    { fromPort: 5000, toPort: 5002, source: { cidr: "10.0.0.0/8" } },
-    { fromPort: 6432, toPort: 6432, source: { cidr: "10.0.0.0/8" } },
+  const rules = securityRules(specOf({}), environment);
+  expect(ofCidrs(rules)).toEqual([
+    { fromPort: 5000, toPort: 5002, cidr: "10.0.0.0/8" },
+    { fromPort: 6432, toPort: 6432, cidr: "10.0.0.0/8" },
   ]);
 });
 
 test("access.cidrs take the place of the environment's, each once", () => {
   const spec = specOf({ access: { cidrs: ["192.0.2.0/24", "192.0.2.0/24"] } });
-  const rules = securityRules(spec, { defaultClientCidrs: ["10.0.0.0/8"] });
-  const cidrs = rules.flatMap((rule) => (rule.source === "self" ? [] : [rule.source.cidr]));
-  expect(cidrs).toEqual(["192.0.2.0/24", "192.0.2.0/24"]);
-  expect(rules.filter((rule) => rule.source !== "self")).toHaveLength(2);
+  const rules = securityRules(spec, environment);
+  expect(ofCidrs(rules).map(({ cidr }) => cidr)).toEqual(["192.0.2.0/24", "192.0.2.0/24"]);
+});
+
+test("whoever watches reads metrics and HAProxy's statistics of every cluster, and nothing else", () => {
+  const spec = specOf({ access: { cidrs: ["192.0.2.0/24"] } });
+  const monitoring = { securityGroupId: "sg-watching", cidrs: ["10.9.0.0/24", "10.9.0.0/24"] };
+  const rules = securityRules(spec, { ...environment, monitoring });
+  for (const source of [{ securityGroupId: "sg-watching" }, { cidr: "10.9.0.0/24" }]) {
+    const ports = rules.filter((rule) => JSON.stringify(rule.source) === JSON.stringify(source));
+    expect(ports.map(({ fromPort, toPort }) => [fromPort, toPort])).toEqual([
+      [7000, 7000],
+      [9187, 9187],
+    ]);
+  }
+  const watched = [7000, 9187];
+  const others = rules.filter(({ source }) => source === "self" || !("securityGroupId" in source));
+  expect(others.filter((rule) => watched.includes(rule.fromPort)).map(({ source }) => source)).toEqual([
+    { cidr: "10.9.0.0/24" },
+    { cidr: "10.9.0.0/24" },
+  ]);
 });
 
 test("nodes reach each other's PostgreSQL, Patroni and etcd", () => {
-  const rules = securityRules(specOf({}), { defaultClientCidrs: [] });
+  const rules = securityRules(specOf({}), { ...environment, defaultClientCidrs: [] });
   const open = (port: number) =>
     rules.some((rule) => rule.source === "self" && rule.fromPort <= port && port <= rule.toPort);
   expect([5432, 8008, 2379, 2380, 5000, 5001, 5002, 6432].every(open)).toBe(true);

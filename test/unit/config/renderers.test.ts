@@ -70,13 +70,16 @@ describe("Patroni", () => {
     expect(Number(loop_wait) + 2 * Number(retry_timeout)).toBeLessThanOrEqual(Number(ttl));
   });
 
-  test("only scram over TLS, and postgres on the socket alone", () => {
+  test("only scram over TLS, and postgres and the exporter on the socket", () => {
     const rules = renderPatroni(intentOf(), self, secrets).match(/- "(?:local|host).*"/g) ?? [];
     const accepting = rules.filter((rule) => !rule.includes("reject"));
-    expect(accepting).toHaveLength(4);
-    expect(accepting[0]).toBe('- "local all postgres peer"');
-    for (const rule of accepting.slice(1)) expect(rule).toMatch(/hostssl .* scram-sha-256/);
-    const users = accepting.slice(1).flatMap((rule) => rule.split(" ")[3]?.split(",") ?? []);
+    expect(accepting).toHaveLength(5);
+    expect(accepting.slice(0, 2)).toEqual([
+      '- "local all postgres peer"',
+      '- "local postgres monitor peer map=exporter"',
+    ]);
+    for (const rule of accepting.slice(2)) expect(rule).toMatch(/hostssl .* scram-sha-256/);
+    const users = accepting.slice(2).flatMap((rule) => rule.split(" ")[3]?.split(",") ?? []);
     expect(users.sort()).toEqual([
       "admin",
       "admin_2",

@@ -27,6 +27,7 @@ export const settings: EnvironmentSettings = {
   defaultInstanceType: "t4g.medium",
   defaultDeletionProtection: false,
   defaultClientCidrs: [],
+  monitoring: { securityGroupId: "sg-0", cidrs: [] },
   orphanGraceSeconds: 120,
   nodeProgram: { bucket: "assets", key: "node.cjs", sha256: "0".repeat(64) },
   nodeDocument: "document",
