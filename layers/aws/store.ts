@@ -13,6 +13,7 @@ import * as operations from "./store/operations.ts";
 import * as orphans from "./store/orphans.ts";
 import * as records from "./store/records.ts";
 import * as restorePoints from "./store/restore-points.ts";
+import * as steps from "./store/steps.ts";
 
 /**
  * The state of an environment in one DynamoDB table.
@@ -94,7 +95,9 @@ export class DynamoStore implements Store {
   markOperationRunning: Store["markOperationRunning"] = (operationId, stepNames) =>
     operations.markOperationRunning(this.#table, operationId, stepNames);
   updateStep: Store["updateStep"] = (operationId, step) =>
-    operations.updateStep(this.#table, operationId, step);
+    steps.updateSteps(this.#table, operationId, [step]);
+  updateSteps: Store["updateSteps"] = (operationId, written) =>
+    steps.updateSteps(this.#table, operationId, written);
   putOperationResult: Store["putOperationResult"] = (operationId, result) =>
     operations.putOperationResult(this.#table, operationId, result);
   endOperation: Store["endOperation"] = (operationId, end) =>

@@ -178,6 +178,8 @@ export interface Store {
   markOperationRunning(operationId: string, stepNames?: readonly string[]): Promise<void>;
   /** Replaces the step of that name; other steps may be written at the same time. */
   updateStep(operationId: string, step: OperationStep): Promise<void>;
+  /** The same for several in one write; of two states of one step the last counts. New steps go to the end. */
+  updateSteps(operationId: string, steps: readonly OperationStep[]): Promise<void>;
   /** What came of an operation, written by the act that knows it; the last one counts. */
   putOperationResult(operationId: string, result: NonNullable<Operation["result"]>): Promise<void>;
   /**

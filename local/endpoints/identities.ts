@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from "node:crypto";
 import { type Caller, ServiceError } from "./service.ts";
 
 /** What an AWS client needs to sign requests. */
@@ -35,18 +35,22 @@ const keyIdBodyLength = 16;
  * control plane without being stored anywhere.
  */
 export class Identities {
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
   readonly #account: string;
+  /** Derived once: every request of the operator asks for it. */
+  readonly #operator: Credentials;
 
   constructor(options: { key: Buffer; account: string }) {
-    this.#key = options.key;
+    this.#key = createSecretKey(options.key);
     this.#account = options.account;
+    const accessKeyId = `AKIA${encodeKeyId(this.#mac("operator"))}`;
+    const secretAccessKey = this.#secretOf(accessKeyId);
+    this.#operator = { accessKeyId, secretAccessKey, sessionToken: null, expiresAt: null };
   }
 
   /** The person at the machine: same key in every call, never expires. */
   operator(): Credentials {
-    const accessKeyId = `AKIA${encodeKeyId(this.#mac("operator"))}`;
-    return { accessKeyId, secretAccessKey: this.#secretOf(accessKeyId), sessionToken: null, expiresAt: null };
+    return this.#operator;
   }
 
   /** Bearer token of the server's own administration paths. */
@@ -78,12 +82,13 @@ export class Identities {
    * @throws {ServiceError} as AWS answers unknown, expired or mismatched credentials.
    */
   resolve(accessKeyId: string, sessionToken: string | null): { caller: Caller; secretAccessKey: string } {
-    const secretAccessKey = this.#secretOf(accessKeyId);
     if (sessionToken === null) {
-      if (accessKeyId !== this.operator().accessKeyId) throw unknownKey();
+      const { secretAccessKey } = this.#operator;
+      if (accessKeyId !== this.#operator.accessKeyId) throw unknownKey();
       const arn = `arn:aws:iam::${this.#account}:user/operator`;
       return { caller: { accessKeyId, arn, roleName: null }, secretAccessKey };
     }
+    const secretAccessKey = this.#secretOf(accessKeyId);
     const claims = this.#open(sessionToken);
     if (claims === null || claims.accessKeyId !== accessKeyId) throw unknownKey();
     if (claims.expiresAt <= Date.now()) {

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Identities } from "./identities.ts";
 import { type Caller, ServiceError } from "./service.ts";
@@ -186,11 +186,22 @@ function canonicalQuery(query: string): string {
     .join("&");
 }
 
-function signingKey(secret: string, authorization: Authorization): Buffer {
-  return [authorization.date, authorization.region, authorization.service, "aws4_request"].reduce<Buffer>(
+/** A signing key is good for a day: whoever asks once asks again. More than these are not in use at a time. */
+const signingKeysMax = 256;
+const signingKeys = new Map<string, KeyObject>();
+
+function signingKey(secret: string, { date, region, service }: Authorization): KeyObject {
+  const name = [secret, date, region, service].join("/");
+  const known = signingKeys.get(name);
+  if (known !== undefined) return known;
+  if (signingKeys.size >= signingKeysMax) signingKeys.clear();
+  const derived = [date, region, service, "aws4_request"].reduce<Buffer>(
     (key, part) => hmac(key, part),
     Buffer.from(`AWS4${secret}`),
   );
+  const key = createSecretKey(derived);
+  signingKeys.set(name, key);
+  return key;
 }
 
 export function splitUrl(url: string): { path: string; query: string } {
@@ -207,7 +218,7 @@ function headerOf(headers: IncomingHttpHeaders, name: string): string | undefine
   return Array.isArray(value) ? value.join(",") : value;
 }
 
-function hmac(key: Buffer, data: string): Buffer {
+function hmac(key: Buffer | KeyObject, data: string): Buffer {
   return createHmac("sha256", key).update(data).digest();
 }
 

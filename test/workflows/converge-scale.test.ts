@@ -10,6 +10,7 @@ import {
 } from "../world/converging.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
 import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { onStep } from "../world/steps.ts";
 
 let dynamodb: DynamoDB;
 beforeAll(async () => {
@@ -139,14 +140,12 @@ test("a cancel takes effect between two changes and leaves what is done", async 
 /** Somebody asks while the `number`th change is at work. */
 async function cancelAt(cloud: Cloud, world: Converging, operationId: string, number: number) {
   const { store } = cloud.ports;
-  const updateStep = store.updateStep;
   const begun = new Set<string>();
-  store.updateStep = async (id, step) => {
-    await updateStep(id, step);
+  onStep(store, async (step, id) => {
     if (id !== operationId || step.state !== "running") return;
     const isNew = !begun.has(step.name);
     begun.add(step.name);
     const operation = await store.getOperation(id);
     if (isNew && begun.size === number && operation !== null) await world.plane.requestCancel(operation);
-  };
+  });
 }

@@ -10,6 +10,7 @@ import { type Cloud, openCloud, zones } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
 import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 import { expectUnwound, inventory, inventoryOf } from "../world/expectations.ts";
+import { onStep } from "../world/steps.ts";
 
 let dynamodb: DynamoDB;
 beforeAll(async () => {
@@ -59,20 +60,12 @@ test("a failover before the database is made is no failure: the new leader is as
 test("what stands in the operation while it runs tells running steps from those to come", async () => {
   await using cloud = await openCloud(dynamodb);
   const seen: string[] = [];
-  const updateStep = cloud.ports.store.updateStep;
-  const store = {
-    ...cloud.ports.store,
-    updateStep: async (...[id, step]: Parameters<typeof updateStep>) => {
-      await updateStep(id, step);
-      if (step.name !== "instances" || step.state !== "running") return;
-      const operation = await cloud.ports.store.getOperation(id);
-      seen.push(...(operation?.steps ?? []).map((one) => `${one.name} ${one.state}`));
-    },
-  };
-  const { operation } = await new ControlPlane(cloud, { ...cloud.ports, store }).create({
-    name: "orders",
-    members: 1,
+  onStep(cloud.ports.store, async (step, id) => {
+    if (step.name !== "instances" || step.state !== "running") return;
+    const operation = await cloud.ports.store.getOperation(id);
+    seen.push(...(operation?.steps ?? []).map((one) => `${one.name} ${one.state}`));
   });
+  const { operation } = await new ControlPlane(cloud).create({ name: "orders", members: 1 });
   expect(operation.state).toBe("succeeded");
   expect(seen).toEqual(
     stepNames.map((name, index) => {
@@ -297,18 +290,10 @@ describe("what a create that fails has archived", () => {
 describe("a create that is cancelled removes everything that it had made", () => {
   test.each(["nothing", ...stepNames])("while it does %s", async (name) => {
     await using cloud = await openCloud(dynamodb);
-    const updateStep = cloud.ports.store.updateStep;
-    const store = {
-      ...cloud.ports.store,
-      updateStep: async (...[id, step]: Parameters<typeof updateStep>) => {
-        await updateStep(id, step);
-        const operation = await cloud.ports.store.getOperation(id);
-        if (step.name === name && step.state === "running" && operation !== null) {
-          await plane.requestCancel(operation);
-        }
-      },
-    };
-    const plane = new ControlPlane(cloud, { ...cloud.ports, store });
+    const plane = new ControlPlane(cloud);
+    onStep(cloud.ports.store, async (step, id) => {
+      if (step.name === name && step.state === "running") await plane.requestCancel(await plane.read(id));
+    });
     const written = await plane.writeCreate({ name: "orders", members: 2 });
     if (name === "nothing") await plane.requestCancel(written);
     const operation = await plane.carryOut(written);

@@ -15,6 +15,7 @@ import { ControlPlane } from "../world/control-plane.ts";
 import { crashAlways, crashAt, sides } from "../world/crashes.ts";
 import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 import { contentAtFirst, restoredContent } from "../world/paper-in-place.ts";
+import { onStep } from "../world/steps.ts";
 
 let dynamodb: DynamoDB;
 beforeAll(async () => {
@@ -183,11 +184,9 @@ describe("a restore in place", () => {
     scene.cloud.machines.inPlace.looksNeeded = 8;
     const operation = await scene.writeRestore();
     const details = new Set<string | undefined>();
-    const { updateStep } = scene.cloud.ports.store;
-    scene.cloud.ports.store.updateStep = async (id, step) => {
+    onStep(scene.cloud.ports.store, (step) => {
       if (step.name === "restore" && step.heardAt !== undefined) details.add(step.detail);
-      await updateStep(id, step);
-    };
+    });
     expect((await scene.plane.carryOut(operation)).state).toBe("succeeded");
     expect([...details]).toEqual(["The backup is copied.", "WAL is replayed."]);
   });
@@ -196,11 +195,9 @@ describe("a restore in place", () => {
     await using scene = await open(1);
     // A step on paper waits for less than half a second.
     scene.cloud.machines.inPlace.looksNeeded = 12;
-    const { updateStep } = scene.cloud.ports.store;
-    scene.cloud.ports.store.updateStep = async (id, step) => {
-      await updateStep(id, step);
+    onStep(scene.cloud.ports.store, async (step) => {
       if (step.heardAt !== undefined) await new Promise((resolve) => setTimeout(resolve, 100));
-    };
+    });
     expect((await scene.restore()).state).toBe("succeeded");
   });
 });
@@ -300,13 +297,11 @@ describe("a restore in place that does not come to its end leaves the data that 
     scene.cloud.machines.inPlace.looksNeeded = 100_000;
     const operation = await scene.writeRestore();
     let isAsked = false;
-    const { updateStep } = scene.cloud.ports.store;
-    scene.cloud.ports.store.updateStep = async (id, step) => {
-      await updateStep(id, step);
+    onStep(scene.cloud.ports.store, async (step) => {
       if (isAsked || step.heardAt === undefined) return;
       isAsked = true;
       await scene.plane.requestCancel(operation);
-    };
+    });
     expect(await scene.plane.carryOut(operation)).toMatchObject({ state: "cancelled" });
     expect(await scene.seen()).toEqual(inService(contentAtFirst));
   });

@@ -10,6 +10,7 @@ import { ControlPlane } from "../world/control-plane.ts";
 import { crashAlways, crashAt, sides } from "../world/crashes.ts";
 import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 import { PaperShard } from "../world/paper-shard.ts";
+import { onStep } from "../world/steps.ts";
 
 let dynamodb: DynamoDB;
 beforeAll(async () => {
@@ -172,11 +173,9 @@ test("a switchover that is cancelled during its preflight leaves the leader wher
   const { plane, cluster, shard } = world;
   const request = operations["switchover-cluster"].request(world);
   const operation = await plane.writeStart("switchover-cluster", cluster.id, request);
-  const updateStep = cloud.ports.store.updateStep;
-  cloud.ports.store.updateStep = async (id, step) => {
-    await updateStep(id, step);
+  onStep(cloud.ports.store, async (step) => {
     if (step.name === "preflight" && step.state === "running") await plane.requestCancel(operation);
-  };
+  });
   expect(await plane.carryOut(operation)).toMatchObject({ state: "cancelled" });
   expect(shard.done).toEqual([]);
 });
@@ -253,11 +252,7 @@ test("a reinitialize waits until the clone streams, and tells how far it is mean
   await using cloud = await openCloud(dynamodb);
   const world = await open(cloud);
   const details: (string | undefined)[] = [];
-  const updateStep = cloud.ports.store.updateStep;
-  cloud.ports.store.updateStep = async (id, step) => {
-    details.push(step.detail);
-    await updateStep(id, step);
-  };
+  onStep(cloud.ports.store, (step) => details.push(step.detail));
   expect((await carryOut(world, "reinitialize-node")).state).toBe("succeeded");
   operations["reinitialize-node"].check(world);
   expect(details.find((detail) => detail?.includes("64 of about 64 MiB"))).toBeDefined();

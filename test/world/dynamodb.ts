@@ -32,7 +32,8 @@ export function openDynamoDB(): DynamoDB {
   };
   const client = new DynamoDBClient(config);
   return {
-    config,
+    // All stores share one client's connections.
+    config: { ...config, requestHandler: client.config.requestHandler },
     createTable: async () => {
       const name = `test-${randomUUID()}`;
       await client.send(tableOf(name));

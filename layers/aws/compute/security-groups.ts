@@ -9,7 +9,7 @@ import type { SecurityRule } from "../../domain/cluster/security-rules.ts";
 import { isAwsError } from "../errors.ts";
 import { waitFor } from "../wait.ts";
 import type { Fleet } from "./fleet.ts";
-import { authorize, difference, permissionOf, revoke } from "./security-rules.ts";
+import { authorize, difference, revoke } from "./security-rules.ts";
 import { ownedBy, tagSpecification } from "./tags.ts";
 
 /** Interfaces that were just removed hold on to their group for some seconds. */
@@ -22,8 +22,8 @@ export async function ensureSecurityGroup(
 ): Promise<{ securityGroupId: string }> {
   const found = await findGroup(fleet, clusterId);
   const securityGroupId = found?.groupId ?? (await createGroup(fleet, clusterId));
-  const permissions = rules.map((rule) => permissionOf(rule, securityGroupId));
-  await authorize(fleet, securityGroupId, permissions);
+  const { missing } = difference(securityGroupId, found?.permissions ?? [], rules);
+  await authorize(fleet, securityGroupId, missing);
   return { securityGroupId };
 }
 

@@ -1,7 +1,7 @@
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { clusterSpecSchema } from "../../domain/cluster/spec.ts";
-import { type Operation, type OperationStep, stepSchema } from "../../domain/operation/operation.ts";
+import { type Operation, stepSchema } from "../../domain/operation/operation.ts";
 import { Problem } from "../../domain/problems.ts";
 import type { AuditEntry, IdempotencyRecord, OperationClaim, OperationStart } from "../../ports/store.ts";
 import type { Table } from "./client.ts";
@@ -115,33 +115,6 @@ export async function markOperationRunning(
     if (!(error instanceof ConditionalCheckFailedException)) throw error;
     throw await missingOrEnded(table, operationId, error);
   }
-}
-
-/** Replaces a step that is there; a step that the operation did not name before goes to the end. */
-export async function updateStep(table: Table, operationId: string, step: OperationStep): Promise<void> {
-  const write = (condition: string, update: string, values: Item): Promise<unknown> =>
-    table.client.send(
-      new UpdateCommand({
-        TableName: table.name,
-        Key: operationKey(operationId),
-        ConditionExpression: condition,
-        UpdateExpression: update,
-        ExpressionAttributeNames: { "#name": step.name },
-        ExpressionAttributeValues: { ":step": stepSchema.parse(step), ...values },
-      }),
-    );
-  const replace = () => write("attribute_exists(steps.#name)", "SET steps.#name = :step", {});
-  const append = () =>
-    write(
-      "attribute_exists(pk) AND attribute_not_exists(steps.#name)",
-      "SET steps.#name = :step, stepOrder = list_append(stepOrder, :names)",
-      { ":names": [step.name] },
-    );
-  /** Twice `replace`: another writer may append the same step between the first two. */
-  for (const attempt of [replace, append, replace]) {
-    if (await succeeds(attempt())) return;
-  }
-  throw noOperation(operationId);
 }
 
 export async function putOperationResult(

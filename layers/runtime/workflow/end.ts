@@ -53,19 +53,13 @@ export async function end<Ports extends WorkflowPorts>(
       const operation = await store.getOperation(scope.operationId);
       const steps = operation?.steps ?? [];
       const left = steps.filter((step) => marks.every((mark) => mark.name !== step.name)).flatMap(leftOver);
-      await Promise.all(
-        [...marks, ...left].map((mark) => {
-          const known = steps.find((step) => step.name === mark.name);
-          const detail = mark.detail ?? known?.detail;
-          return store.updateStep(scope.operationId, {
-            name: mark.name,
-            state: mark.state,
-            startedAt: known?.startedAt ?? null,
-            endedAt: mark.endedAt,
-            ...(detail === undefined ? {} : { detail }),
-          });
-        }),
-      );
+      const ended = [...marks, ...left].map(({ detail: said, endedAt, name, state }): OperationStep => {
+        const known = steps.find((step) => step.name === name);
+        const detail = said ?? known?.detail;
+        const startedAt = known?.startedAt ?? null;
+        return { name, state, startedAt, endedAt, ...(detail === undefined ? {} : { detail }) };
+      });
+      await store.updateSteps(scope.operationId, ended);
       await atEnd?.(scope, ending);
       const entry = systemEntry({
         id: auditId,

@@ -51,17 +51,10 @@ export async function turn<Ports extends WorkflowPorts>(
         const step = { ...stepOf(name, state, startedAt(name)), endedAt };
         return detail === null ? withDetail(step, before?.steps ?? []) : { ...step, detail };
       });
-      /** New steps come first: the share of what is done must not fall when one is appended. */
-      for (const step of begins.filter((one) => !isAmong(before?.steps ?? [], one))) {
-        await store.updateStep(scope.operationId, step);
-      }
-      /** A step can have failed and be about to be undone: the later state is written last. */
-      await Promise.all(ends.map((step) => store.updateStep(scope.operationId, step)));
-      await Promise.all(
-        begins.map((step) =>
-          store.updateStep(scope.operationId, withDetail(step, [...ends, ...(before?.steps ?? [])])),
-        ),
-      );
+      /** In one write: the share of what is done must not fall where a step is appended. */
+      const begun = begins.map((step) => withDetail(step, [...ends, ...(before?.steps ?? [])]));
+      /** A step can have failed and be about to be undone: the later state comes last. */
+      await store.updateSteps(scope.operationId, [...ends, ...begun]);
       const isLate = context.lambdaContext.getRemainingTimeInMillis() < timeLeftMsMin;
       return { isCancelled, isLate };
     },
@@ -75,9 +68,6 @@ export async function turn<Ports extends WorkflowPorts>(
   if (decided.isLate) await context.wait(`${name}: fresh invocation`, breather);
   return decided;
 }
-
-const isAmong = (steps: readonly OperationStep[], { name }: OperationStep): boolean =>
-  steps.some((step) => step.name === name);
 
 function stepOf(name: string, state: OperationStep["state"], startedAt: string | null): OperationStep {
   return { name, state, startedAt, endedAt: null };

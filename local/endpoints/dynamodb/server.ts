@@ -30,6 +30,8 @@ export async function startDynamoDb(options: DynamoDbServerOptions): Promise<Chi
       "java",
       `-Xmx${heapMiB}m`,
       "-XX:+UseSerialGC",
+      // Minutes of small requests never repay what the optimizing compiler costs.
+      "-XX:TieredStopAtLevel=1",
       `-Djava.library.path=${libraryDirectory}`,
       "-cp",
       join(libraryDirectory, "*"),

@@ -4,6 +4,7 @@ import { ControlPlane } from "../../world/control-plane.ts";
 import { crashAlways, crashAt, type Side } from "../../world/crashes.ts";
 import { type DynamoDB, openDynamoDB } from "../../world/dynamodb.ts";
 import { expectUnwound, inventory, inventoryOf } from "../../world/expectations.ts";
+import { onStep } from "../../world/steps.ts";
 
 /** A workflow that never ends would run into this instead of the test's deadline. */
 const checkpointsMax = 300;
@@ -82,17 +83,12 @@ export function crashPromises(side: Side): void {
 
   test("of a create of three nodes that is cancelled, at every one of them: nothing is left", async () => {
     await using cloud = await openCloud(dynamodb);
-    const updateStep = cloud.ports.store.updateStep;
-    const store = {
-      ...cloud.ports.store,
-      updateStep: async (...[id, step]: Parameters<typeof updateStep>) => {
-        await updateStep(id, step);
-        if (step.name !== "configure" || step.state !== "running") return;
-        const operation = await cloud.ports.store.getOperation(id);
-        if (operation !== null) await plane.requestCancel(operation);
-      },
-    };
-    const plane = new ControlPlane(cloud, { ...cloud.ports, store });
+    const plane = new ControlPlane(cloud);
+    onStep(cloud.ports.store, async (step, id) => {
+      if (step.name === "configure" && step.state === "running") {
+        await plane.requestCancel(await plane.read(id));
+      }
+    });
     crashAlways(plane, side);
     const { operation } = await plane.create({ name: "orders", members: 3 });
     expectUnwound(operation, { state: "cancelled", message: /cancelled/ });
