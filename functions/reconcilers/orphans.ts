@@ -3,10 +3,10 @@ import { DynamoStore } from "@pgherd/layers/aws/store";
 import { log, readFunctionEnvironment } from "@pgherd/layers/runtime";
 import { reconcileOrphans } from "./orphans/reconcile.ts";
 
-const { settings, table } = readFunctionEnvironment();
+const { region, settings, table } = readFunctionEnvironment();
 const world = {
   store: new DynamoStore(table),
-  inventory: new AwsInventory(settings),
+  inventory: new AwsInventory({ region, settings }),
   graceMs: settings.orphanGraceSeconds * 1000,
   now: () => new Date(),
   log,

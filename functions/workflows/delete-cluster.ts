@@ -40,6 +40,7 @@ export function deleteClusterWorkflow(deadlines: DeleteDeadlines = deleteDeadlin
       together(
         eachNode("network-interfaces", remove.networkInterface),
         eachNode("volumes", remove.volume),
+        step("identity", remove.identity),
         step("parameters", remove.parameters),
       ),
       step("security-group", (scope) => remove.securityGroup(scope, [])),

@@ -87,6 +87,7 @@ const removal: Chapters = [
   together(
     step("remove-network-interface", (scope) => remove.networkInterface(scope, nodeOf(scope))),
     step("remove-volume", (scope) => remove.volume(scope, nodeOf(scope))),
+    step("remove-identity", remove.identity),
     step("remove-parameters", remove.parameters),
   ),
   step("remove-security-group", (scope) => remove.securityGroup(scope, [])),

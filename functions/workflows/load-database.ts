@@ -2,6 +2,7 @@ import { type LoadAct, nextLoadAct } from "@pgherd/layers/domain";
 import { type Loop, loopHandler } from "@pgherd/layers/runtime/workflow";
 import { type BackupDeadlines, backupDeadlines } from "./backup-cluster/deadlines.ts";
 import type { ClusterScope } from "./create-cluster/records.ts";
+import { forbidSource } from "./identity.ts";
 import * as acts from "./load-database/acts.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 import { findLeader, isOfNodes } from "./shards.ts";
@@ -39,6 +40,9 @@ export function loadDatabaseLoop(deadlines: BackupDeadlines = backupDeadlines): 
     },
     atCancel: (scope) => acts.stop(scope, deadlines),
     takenBack: ["restore-failed"],
+    atEnd: async (scope) => {
+      await forbidSource(scope);
+    },
     // The cluster is another operation's, or its health's, to speak of.
     statusAt: () => null,
   };

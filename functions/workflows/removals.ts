@@ -31,6 +31,10 @@ export const claim: Undo<ClusterPorts> = async ({ ports, clusterId, nodes }, ear
 export const securityGroup: Undo<ClusterPorts> = ({ ports, clusterId }) =>
   ports.compute.removeSecurityGroup(clusterId);
 
+/** After the last instance that has it. */
+export const identity = ({ ports, clusterId }: Scope<ClusterPorts>): Promise<void> =>
+  ports.identities.remove(clusterId);
+
 export const volume: NodeUndo<ClusterPorts> = ({ ports, clusterId }, nodeId) =>
   ports.compute.removeVolume(clusterId, nodeId);
 

@@ -2,6 +2,7 @@ import { eachNode, step, type Workflow, workflowHandler } from "@pgherd/layers/r
 import { type CreateDeadlines, createDeadlines } from "./create-cluster/deadlines.ts";
 import * as schedules from "./create-cluster/schedules.ts";
 import * as software from "./create-cluster/software.ts";
+import { ensureIdentity } from "./identity.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 import * as machines from "./start-cluster/machines.ts";
 
@@ -18,6 +19,7 @@ export function startClusterWorkflow(deadlines: CreateDeadlines = createDeadline
     attemptsMax,
     isForwardOnly: true,
     chapters: [
+      step("identity", ensureIdentity),
       eachNode("instances", (scope, node) => machines.instance(scope, node, deadlines)),
       eachNode("agents", (scope, node) => software.agent(scope, node, deadlines)),
       eachNode("configure", (scope, node) => software.configure(scope, node, deadlines, "existing")),

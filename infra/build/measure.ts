@@ -61,6 +61,11 @@ const settings: EnvironmentSettings = {
   orphanGraceSeconds: 3600,
   nodeProgram: { bucket: "measure", key: "measure.cjs", sha256: "0".repeat(64) },
   nodeDocument: "measure",
+  nodeRoles: {
+    partition: "aws",
+    account: "000000000000",
+    boundaryArn: "arn:aws:iam::000000000000:policy/nodes",
+  },
   backups: { bucket: "measure" },
   schedules: { group: "pgherd-local-clusters", targetArn: "target", roleArn: "role" },
   keyId: "measure",

@@ -18,7 +18,8 @@ export function allow(grantee: IGrantable, permission: Permission): void {
     resourceArns: [...permission.resources],
     ...(permission.conditions === undefined ? {} : { conditions: permission.conditions }),
   });
-  const holder = grantee.grantPrincipal;
+  // A policy that is nobody's yet is its own holder.
+  const holder = Construct.isConstruct(grantee.grantPrincipal) ? grantee.grantPrincipal : grantee;
   for (const resource of permission.resources.filter((arn) => arn.includes("*"))) {
     if (permission.wildcard === undefined || !Construct.isConstruct(holder)) {
       throw new Error(

@@ -42,7 +42,7 @@ export class NodeFleet extends Construct {
     this.#grantInterfaces(grantee);
     this.#grantVolumes(grantee);
     this.#grantInstances(grantee);
-    this.#props.identity.grantPass(grantee);
+    this.#props.identity.grantMake(grantee);
     this.#props.key.grantEncryptVolumes(grantee);
     this.grantRemoveNodes(grantee);
   }
@@ -117,7 +117,7 @@ export class NodeFleet extends Construct {
     this.#grant(grantee, ["ec2:AttachVolume"], ["instance", "volume"], this.#ours());
   }
 
-  /** Through our launch template alone, so that its image, role, metadata options and encryption hold. */
+  /** Through our launch template alone, so that its image, metadata options and encryption hold. */
   #grantInstances(grantee: IGrantable): void {
     const { environment, launchTemplate } = this.#props;
     const templateArn = launchTemplate.launchTemplateArn;

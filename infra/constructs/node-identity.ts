@@ -1,9 +1,16 @@
-import { type IGrantable, InstanceProfile, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Stack } from "aws-cdk-lib";
+import { type IGrantable, ManagedPolicy } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
+import {
+  agentActions,
+  nodeRoleName,
+  nodeRolePath,
+  readParameterActions,
+} from "../../layers/domain/cluster/node-role.ts";
 import { allow } from "./allow.ts";
 import type { BackupStore } from "./backup-store.ts";
 import type { EnvironmentKey } from "./environment-key.ts";
-import { clusterParametersArn, ec2Arn, storeParametersArn } from "./names.ts";
+import { clusterParametersArn, clusterRequest, ec2Arn, resourceName, storeParametersArn } from "./names.ts";
 
 /** Where nodes find their program: below this prefix of the bucket that CDK keeps assets in. */
 export interface ProgramStore {
@@ -18,84 +25,131 @@ interface NodeIdentityProps {
   readonly backups: BackupStore;
 }
 
-/** Who a node is to AWS: it takes commands, reads its secrets and its program, keeps backups, and nothing else. */
+const atRunTime =
+  "Each cluster's role is made with it; the path and the name narrow it to nodes of this environment.";
+
+/**
+ * Who nodes are to AWS. Each cluster has a role of its own, which is made with it and may do what
+ * `layers/domain/cluster/node-role.ts` says. Here is the boundary of all of them, beyond which no policy of such a role
+ * reaches whoever wrote it, and who may make, pass and remove them.
+ */
 export class NodeIdentity extends Construct {
-  readonly instanceProfileArn: string;
-  readonly #role: Role;
+  readonly boundaryArn: string;
+  readonly #environment: string;
 
   constructor(scope: Construct, id: string, props: NodeIdentityProps) {
     super(scope, id);
-    this.#role = new Role(this, "Role", {
-      path: `/pgherd/${props.environment}/`,
-      assumedBy: new ServicePrincipal("ec2.amazonaws.com"),
-      description: `Nodes of pgherd's environment ${props.environment}`,
+    const { environment } = props;
+    this.#environment = environment;
+    // Roles keep the boundary that they were made with: it has one name, so that it is changed and never replaced.
+    const managedPolicyName = resourceName(environment, "nodes");
+    const boundary = new ManagedPolicy(this, "Boundary", {
+      managedPolicyName,
+      path: nodeRolePath(environment),
+      description: `The most that a node of pgherd's environment ${environment} may do`,
     });
-    this.#allowAgent();
-    this.#allowSecrets(props);
-    this.#allowProgram(props.programs);
-    props.backups.grantKeepBackups(this.#role);
-    const profile = new InstanceProfile(this, "Profile", {
-      path: `/pgherd/${props.environment}/`,
-      role: this.#role,
-    });
-    this.instanceProfileArn = profile.instanceProfileArn;
+    this.#allowAgent(boundary);
+    this.#allowSecrets(boundary, props);
+    this.#allowProgram(boundary, props.programs);
+    props.backups.grantKeepBackups(boundary);
+    this.boundaryArn = this.#arn("policy", `${nodeRolePath(environment).slice(1)}${managedPolicyName}`);
   }
 
-  /** Gives this identity to instances, and to nothing that is not EC2. */
-  grantPass(grantee: IGrantable): void {
+  /** Makes a cluster's role and gives it to EC2's instances, and to nothing else. */
+  grantMake(grantee: IGrantable): void {
+    const tagged = clusterRequest(this.#environment);
+    const { StringEquals: ours, ...cluster } = tagged;
+    const bounded = { "iam:PermissionsBoundary": this.boundaryArn };
+    this.#allow(grantee, ["iam:CreateRole"], "role", {
+      ...cluster,
+      StringEquals: { ...ours, ...bounded },
+    });
+    this.#allow(grantee, ["iam:TagRole"], "role", tagged);
+    this.#allow(grantee, ["iam:CreateInstanceProfile", "iam:TagInstanceProfile"], "instance-profile", tagged);
+    this.#allow(grantee, ["iam:AddRoleToInstanceProfile"], "instance-profile");
+    this.#allow(grantee, ["iam:PassRole"], "role", {
+      StringEquals: { "iam:PassedToService": "ec2.amazonaws.com" },
+    });
+    this.grantPermit(grantee);
+  }
+
+  /** Says what the nodes of a cluster may do, within the boundary. */
+  grantPermit(grantee: IGrantable): void {
+    this.#allow(grantee, ["iam:PutRolePolicy"], "role", {
+      StringEquals: { "iam:PermissionsBoundary": this.boundaryArn },
+    });
+  }
+
+  /** What is not there any more has no path that IAM could know: it is named without one, and then it is "not found". */
+  grantRemove(grantee: IGrantable): void {
+    const profile = ["iam:DeleteInstanceProfile", "iam:RemoveRoleFromInstanceProfile"];
+    const role = ["iam:DeleteRole", "iam:DeleteRolePolicy"];
+    this.#allow(grantee, profile, "instance-profile", {}, "");
+    this.#allow(grantee, role, "role", {}, "");
+    this.#allow(grantee, profile, "instance-profile");
+    this.#allow(grantee, role, "role");
+  }
+
+  grantList(grantee: IGrantable): void {
     allow(grantee, {
-      actions: ["iam:PassRole"],
-      resources: [this.#role.roleArn],
-      conditions: { StringEquals: { "iam:PassedToService": "ec2.amazonaws.com" } },
+      actions: ["iam:ListRoles"],
+      resources: ["*"],
+      wildcard: "IAM knows no resource for a list; it holds names and no policies.",
     });
   }
 
-  /**
-   * What the SSM agent needs to take commands. AWS's own policy for it also reads every parameter of the account and
-   * opens shells (`CreateDataChannel`): both are left out.
-   */
-  #allowAgent(): void {
-    allow(this.#role, {
-      actions: ["ssm:UpdateInstanceInformation"],
+  #allow(
+    grantee: IGrantable,
+    actions: string[],
+    kind: "role" | "instance-profile",
+    conditions: Record<string, Record<string, string>> = {},
+    path = nodeRolePath(this.#environment).slice(1),
+  ): void {
+    allow(grantee, {
+      actions,
+      resources: [this.#arn(kind, `${path}${nodeRoleName(this.#environment, "clu_*")}`)],
+      conditions,
+      wildcard: atRunTime,
+    });
+  }
+
+  #arn(resource: string, name: string): string {
+    return Stack.of(this).formatArn({ service: "iam", region: "", resource, resourceName: name });
+  }
+
+  #allowAgent(boundary: ManagedPolicy): void {
+    allow(boundary, {
+      actions: agentActions.ofInstance,
       resources: [ec2Arn(this, "instance")],
       wildcard: "The agent speaks for the instance that it runs on, which is made at run time.",
     });
-    allow(this.#role, {
-      actions: [
-        "ec2messages:AcknowledgeMessage",
-        "ec2messages:DeleteMessage",
-        "ec2messages:FailMessage",
-        "ec2messages:GetEndpoint",
-        "ec2messages:GetMessages",
-        "ec2messages:SendReply",
-        "ssmmessages:CreateControlChannel",
-        "ssmmessages:OpenControlChannel",
-      ],
+    allow(boundary, {
+      actions: agentActions.ofMessages,
       resources: ["*"],
       wildcard: "The agent's messages know no resources.",
     });
   }
 
-  #allowSecrets({ environment, key }: NodeIdentityProps): void {
+  #allowSecrets(boundary: ManagedPolicy, { environment, key }: NodeIdentityProps): void {
     for (const below of ["users/*", "backup/*"]) {
-      allow(this.#role, {
-        actions: ["ssm:GetParameter", "ssm:GetParameters"],
+      allow(boundary, {
+        actions: readParameterActions,
         resources: [clusterParametersArn(this, environment, below)],
         wildcard:
-          "Clusters are made at run time; the paths hold passwords and the backups' pass, and no CA key.",
+          "A boundary is that of all clusters; the paths hold passwords and the backups' pass, and no CA key.",
       });
-      key.grantDecryptParameters(this.#role, below);
+      key.grantDecryptParameters(boundary, below);
     }
-    allow(this.#role, {
-      actions: ["ssm:GetParameters"],
+    allow(boundary, {
+      actions: readParameterActions,
       resources: [storeParametersArn(this, environment)],
       wildcard: "People name them at run time; the path holds keys of stores for backups and nothing else.",
     });
-    key.grantDecryptStoreKeys(this.#role);
+    key.grantDecryptStoreKeys(boundary);
   }
 
-  #allowProgram(programs: ProgramStore): void {
-    allow(this.#role, {
+  #allowProgram(boundary: ManagedPolicy, programs: ProgramStore): void {
+    allow(boundary, {
       actions: ["s3:GetObject"],
       resources: [`${programs.bucketArn}/${programs.prefix}*.cjs`],
       wildcard: "A running operation's program can be older than the newest one.",

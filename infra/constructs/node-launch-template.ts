@@ -9,7 +9,10 @@ const rootDeviceName = "/dev/xvda";
 /** The node image takes less than 2 GB; the rest is for logs. Data has a volume of its own. */
 const rootVolumeGiB = 8;
 
-/** How a node's instance starts. Its interface and its data volume outlive it and are not in here. */
+/**
+ * How a node's instance starts. Its interface and its data volume outlive it and are not in here, and its profile is its
+ * cluster's own.
+ */
 export class NodeLaunchTemplate extends Construct {
   readonly launchTemplateId: string;
   readonly launchTemplateArn: string;
@@ -20,7 +23,6 @@ export class NodeLaunchTemplate extends Construct {
     props: {
       readonly environment: string;
       readonly imageId: string;
-      readonly instanceProfileArn: string;
       readonly keyArn: string;
       readonly defaultInstanceType: string;
     },
@@ -32,7 +34,6 @@ export class NodeLaunchTemplate extends Construct {
       launchTemplateData: {
         imageId: props.imageId,
         instanceType: props.defaultInstanceType,
-        iamInstanceProfile: { arn: props.instanceProfileArn },
         metadataOptions: {
           httpEndpoint: "enabled",
           httpTokens: "required",

@@ -7,6 +7,7 @@ import type { ClusterTable } from "../constructs/cluster-table.ts";
 import type { DurableWorkflow } from "../constructs/durable-workflow.ts";
 import type { NodeDocument } from "../constructs/node-document.ts";
 import type { NodeFleet } from "../constructs/node-fleet.ts";
+import type { NodeIdentity } from "../constructs/node-identity.ts";
 
 /** What functions are given rights to. Each knows what a right of its own comes to in a policy. */
 export interface Holdings {
@@ -15,6 +16,7 @@ export interface Holdings {
   readonly schedules: ClusterSchedules;
   readonly secrets: ClusterSecrets;
   readonly fleet: NodeFleet;
+  readonly identity: NodeIdentity;
   readonly document: NodeDocument;
 }
 

@@ -43,7 +43,7 @@ export function addReconcilers(
 function grantReconciler(
   name: string,
   reconciler: Reconciler,
-  { backups, schedules, secrets, fleet, document }: Holdings,
+  { backups, schedules, secrets, fleet, identity, document }: Holdings,
   workflows: Workflows,
 ): void {
   switch (name) {
@@ -64,6 +64,8 @@ function grantReconciler(
       return;
     case "orphans":
       fleet.grantRemoveNodes(reconciler);
+      identity.grantRemove(reconciler);
+      identity.grantList(reconciler);
       secrets.grantRemove(reconciler);
       secrets.grantList(reconciler);
       schedules.grantRemove(reconciler);

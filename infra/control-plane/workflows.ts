@@ -37,7 +37,7 @@ export function addWorkflows(
 
 /** What each operation does to the world. */
 function grantOperation(kind: OperationKind, workflow: DurableWorkflow, holdings: Holdings): void {
-  const { backups, schedules, secrets, fleet, document } = holdings;
+  const { backups, schedules, secrets, fleet, identity, document } = holdings;
   switch (kind) {
     case "create-cluster":
     case "restore-cluster":
@@ -51,12 +51,14 @@ function grantOperation(kind: OperationKind, workflow: DurableWorkflow, holdings
     // What it makes has no schedules.
     case "drill-backup":
       fleet.grantMakeNodes(workflow);
+      identity.grantRemove(workflow);
       secrets.grantMakeAndRead(workflow);
       secrets.grantRemove(workflow);
       document.grantRunCommands(workflow);
       return;
     case "delete-cluster":
       fleet.grantRemoveNodes(workflow);
+      identity.grantRemove(workflow);
       secrets.grantRemove(workflow);
       schedules.grantRemove(workflow);
       document.grantRunCommands(workflow);
@@ -97,15 +99,21 @@ function grantOperation(kind: OperationKind, workflow: DurableWorkflow, holdings
     case "backup-cluster":
     case "delete-backup":
     case "create-restore-point":
-    case "load-database":
     case "verify-backups":
+      document.grantRunCommands(workflow);
+      return;
+    case "load-database":
+      // The backup may be another cluster's.
+      identity.grantPermit(workflow);
       document.grantRunCommands(workflow);
       return;
   }
 }
 
-function grantMaking(workflow: DurableWorkflow, { schedules, secrets, fleet, document }: Holdings): void {
+function grantMaking(workflow: DurableWorkflow, holdings: Holdings): void {
+  const { schedules, secrets, fleet, identity, document } = holdings;
   fleet.grantMakeNodes(workflow);
+  identity.grantRemove(workflow);
   secrets.grantMakeAndRead(workflow);
   secrets.grantRemove(workflow);
   document.grantRunCommands(workflow);

@@ -48,12 +48,13 @@ export class ControlPlaneStack extends EnvironmentStack {
     });
     // Functions write to its log groups, which they know by name.
     this.addStackDependency(data);
+    // Roles of nodes are made within its boundary, which functions know by name too.
+    this.addStackDependency(nodes);
     this.#ground = ground;
     const document = new NodeDocument(this, "NodeDocument", { environment: config.name });
     const launchTemplate = new NodeLaunchTemplate(this, "NodeLaunchTemplate", {
       environment: config.name,
       imageId: config.nodeImage,
-      instanceProfileArn: nodes.identity.instanceProfileArn,
       keyArn: data.key.keyArn,
       defaultInstanceType: config.defaultInstanceType,
     });
@@ -69,7 +70,7 @@ export class ControlPlaneStack extends EnvironmentStack {
     const { table, backups, schedules } = data;
     const api = this.#addFunctions(
       this.#functionEnvironment(launchTemplate.launchTemplateId, document.name),
-      { table, backups, schedules, secrets, fleet, document },
+      { table, backups, schedules, secrets, fleet, identity: nodes.identity, document },
     );
     if (config.deployer === "cloudformation") this.#addAlarms(api);
   }
@@ -131,6 +132,11 @@ export class ControlPlaneStack extends EnvironmentStack {
         sha256: build.nodeProgramSha256,
       },
       nodeDocument,
+      nodeRoles: {
+        partition: this.partition,
+        account: this.account,
+        boundaryArn: nodes.identity.boundaryArn,
+      },
       backups: { bucket: data.backups.bucketName },
       schedules: data.schedules.settings,
       keyId: data.key.keyArn,

@@ -12,6 +12,7 @@ import {
   type Tag,
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
+import type { IAMClientConfig } from "@aws-sdk/client-iam";
 import {
   DeleteScheduleCommand,
   ListSchedulesCommand,
@@ -29,6 +30,7 @@ import type { EnvironmentSettings } from "../domain/environment.ts";
 import type { Belonging, BelongingKind, Inventory } from "../ports/inventory.ts";
 import { clientBehaviour } from "./clients.ts";
 import { isAwsError } from "./errors.ts";
+import { IamNodeIdentities } from "./identities.ts";
 
 /** What one page of each listing holds at most. */
 const pageSize = 200;
@@ -61,21 +63,24 @@ interface Page {
   readonly next: string | undefined;
 }
 
-/** What carries the environment's tags in EC2, lies under its path in Parameter Store, or is in its schedule group. */
+/** What carries the environment's tags in EC2, lies under its path in Parameter Store, is in its schedule group, or is a role below its path. */
 export class AwsInventory implements Inventory {
   readonly #ec2: EC2Client;
   readonly #ssm: SSMClient;
   readonly #scheduler: SchedulerClient;
+  readonly #identities: IamNodeIdentities;
   readonly #environment: string;
   readonly #scheduleGroup: string;
 
   constructor(
-    settings: EnvironmentSettings,
-    config: EC2ClientConfig & SSMClientConfig & SchedulerClientConfig = {},
+    place: { readonly region: string; readonly settings: EnvironmentSettings },
+    config: EC2ClientConfig & SSMClientConfig & SchedulerClientConfig & IAMClientConfig = {},
   ) {
+    const { settings } = place;
     this.#ec2 = new EC2Client({ ...clientBehaviour, ...config });
     this.#ssm = new SSMClient({ ...clientBehaviour, ...config });
     this.#scheduler = new SchedulerClient({ ...clientBehaviour, ...config });
+    this.#identities = new IamNodeIdentities(place, { config });
     this.#environment = settings.environment;
     this.#scheduleGroup = settings.schedules.group;
   }
@@ -88,13 +93,14 @@ export class AwsInventory implements Inventory {
       this.#tagged("security-group", (next) => this.#groups(next)),
       this.#parameters(),
       this.#schedules(),
+      this.#roles(),
     ]);
     return found.flat();
   };
 
-  remove: Inventory["remove"] = async ({ kind, id }) => {
+  remove: Inventory["remove"] = async ({ clusterId, id, kind }) => {
     try {
-      await this.#remove(kind, id);
+      await this.#remove(kind, id, clusterId);
       return true;
     } catch (error) {
       if (isAwsError(error, goneErrors)) return true;
@@ -103,7 +109,7 @@ export class AwsInventory implements Inventory {
     }
   };
 
-  async #remove(kind: BelongingKind, id: string): Promise<void> {
+  async #remove(kind: BelongingKind, id: string, clusterId: string): Promise<void> {
     switch (kind) {
       case "instance":
         await this.#ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }));
@@ -122,6 +128,9 @@ export class AwsInventory implements Inventory {
         return;
       case "schedule":
         await this.#scheduler.send(new DeleteScheduleCommand({ GroupName: this.#scheduleGroup, Name: id }));
+        return;
+      case "role":
+        await this.#identities.remove(clusterId);
         return;
     }
   }
@@ -205,6 +214,11 @@ export class AwsInventory implements Inventory {
       next = answer.NextToken;
     } while (next !== undefined);
     return found;
+  }
+
+  async #roles(): Promise<Belonging[]> {
+    const roles = await this.#identities.list();
+    return roles.map(({ clusterId, name: id }) => ({ kind: "role", id, clusterId, nodeId: null }));
   }
 
   /** Names alone: nothing is decrypted. */

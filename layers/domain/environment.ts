@@ -30,6 +30,8 @@ export const environmentSettingsSchema = z.strictObject({
   }),
   /** Our SSM document. */
   nodeDocument: z.string(),
+  /** Each cluster's nodes have a role of their own: where, and the boundary that each of them has to have. */
+  nodeRoles: z.strictObject({ partition: z.string(), account: z.string(), boundaryArn: z.string() }),
   /** Where nodes keep backups, below `clusters/`. */
   backups: z.strictObject({ bucket: z.string() }),
   /** Where the clusters' schedules are, what they start, and with which role. */

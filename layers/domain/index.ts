@@ -46,6 +46,7 @@ export * from "./cluster/logins.ts";
 export * from "./cluster/metrics-endpoints.ts";
 export * from "./cluster/names.ts";
 export * from "./cluster/node-ports.ts";
+export * from "./cluster/node-role.ts";
 export * from "./cluster/node-spec.ts";
 export * from "./cluster/ownership.ts";
 export * from "./cluster/patch.ts";

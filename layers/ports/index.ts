@@ -1,6 +1,7 @@
 export * from "./commands.ts";
 export * from "./compute.ts";
 export * from "./executions.ts";
+export * from "./identities.ts";
 export * from "./inventory.ts";
 export * from "./repositories.ts";
 export * from "./schedules.ts";

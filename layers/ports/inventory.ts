@@ -5,13 +5,14 @@ export const belongingKinds = [
   "security-group",
   "parameter",
   "schedule",
+  "role",
 ] as const;
 export type BelongingKind = (typeof belongingKinds)[number];
 
 /** Something in the account that says it is a cluster's of this environment. */
 export interface Belonging {
   readonly kind: BelongingKind;
-  /** The parameter's or the schedule's name, or EC2's id. */
+  /** The parameter's, the schedule's or the role's name, or EC2's id. */
   readonly id: string;
   readonly clusterId: string;
   /** Null where it is not one node's. */

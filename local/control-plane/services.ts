@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Ec2Service } from "../endpoints/ec2/service.ts";
 import type { Faults } from "../endpoints/faults.ts";
+import { IamService } from "../endpoints/iam/service.ts";
 import { Identities } from "../endpoints/identities.ts";
 import type { Recorder } from "../endpoints/recorder.ts";
 import { ensureObjectCertificate, objectsHost } from "../endpoints/s3/certificate.ts";
@@ -17,6 +18,7 @@ import { LambdaService } from "../lambda/service.ts";
 import { Traces } from "../lambda/traces.ts";
 import { gatewayAddress } from "../machines/addresses.ts";
 import { NspawnDriver } from "../machines/nspawn.ts";
+import type { Refusal } from "../permissions/refuse.ts";
 import type { CallListener } from "../permissions/watch.ts";
 import type { Documents } from "../state/documents.ts";
 import { ensureKeyFile } from "../state/key-file.ts";
@@ -47,9 +49,10 @@ export async function openServices(options: {
   recorder: Recorder;
   faults: Faults;
   onCall: CallListener;
+  refusal: Refusal;
   log: Log;
 }): Promise<Services> {
-  const { paths, settings, documents, recorder, faults, onCall, log } = options;
+  const { paths, settings, documents, recorder, faults, onCall, refusal, log } = options;
   const { region, account, bridge, cidr } = settings;
   const addresses = addressesOf(settings);
   const onError = log.error;
@@ -110,16 +113,24 @@ export async function openServices(options: {
     onError,
   });
   const endpoints = new EndpointServer({
-    services: [ec2, ssm, lambda, scheduler, new StsService({ account })],
+    services: [
+      ec2,
+      ssm,
+      lambda,
+      scheduler,
+      new IamService({ documents, account }),
+      new StsService({ account }),
+    ],
     identities,
     recorder,
     faults,
     objects: new S3Front({
       store: options.objects,
-      watch: watchCalls({ recorder, faults, onCall }),
+      watch: watchCalls({ recorder, faults, onCall, refusal }),
       onError,
     }),
     onCall,
+    refusal,
     onError,
   });
   return { identities, ec2, ssm, lambda, scheduler, endpoints, traces };

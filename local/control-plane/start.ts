@@ -5,6 +5,7 @@ import { type Deployment, deploy } from "../deploy/deploy.ts";
 import { DynamoDbTables } from "../endpoints/dynamodb/tables.ts";
 import { Faults } from "../endpoints/faults.ts";
 import { guardPorts } from "../endpoints/guard-ports.ts";
+import { RoleFacts } from "../endpoints/iam/roles.ts";
 import { MetadataServer } from "../endpoints/imds.ts";
 import { Recorder } from "../endpoints/recorder.ts";
 import { ObjectStore } from "../endpoints/s3/store.ts";
@@ -66,8 +67,8 @@ export async function startControlPlane(
     documents,
     onError: log.error,
   });
-  const { onCall } = permissions;
-  const records = { recorder: new Recorder(), faults: new Faults(), onCall };
+  const { onCall, refusal } = permissions;
+  const records = { recorder: new Recorder(), faults: new Faults(), onCall, refusal };
   const stores = new Stores({ ...prepared, ...records, log });
   await stores.start();
   const objects = await ObjectStore.open({ directory: paths.objects, writer: "control-plane" });
@@ -78,7 +79,7 @@ export async function startControlPlane(
   onProgress("deploying the stage");
   const deployment = await deployStage(parts);
   permissions.deployed(deployment);
-  const metadata = await serveMetadata(parts, deployment);
+  const metadata = await serveMetadata(parts);
   onProgress("starting machines that should run");
   await recover(parts);
   const timers = startTimers(parts, deployment);
@@ -132,12 +133,13 @@ async function deployStage({
   });
 }
 
-async function serveMetadata({ settings, services }: Parts, deployment: Deployment): Promise<MetadataServer> {
+async function serveMetadata({ documents, settings, services }: Parts): Promise<MetadataServer> {
+  const roles = new RoleFacts(documents);
   const metadata = new MetadataServer({
     region: settings.region,
     account: settings.account,
     machineAt: (address) => services.ec2.machineAt(address),
-    roleOf: deployment.roleOf,
+    roleOf: (profile) => roles.roleOf(profile)?.name ?? null,
     issue: (session) => services.identities.issue(session),
   });
   await metadata.listen({ host: gatewayAddress(settings.cidr), port: settings.ports.metadata });

@@ -9,6 +9,7 @@ import type { EnvironmentPaths } from "../environment/paths.ts";
 import type { EnvironmentSettings } from "../environment/settings.ts";
 import { gatewayAddress } from "../machines/addresses.ts";
 import { redirectServices } from "../machines/network.ts";
+import type { Refusal } from "../permissions/refuse.ts";
 import type { CallListener } from "../permissions/watch.ts";
 import { KeptChild } from "./children.ts";
 import { foreignPlace } from "./foreign-store.ts";
@@ -28,6 +29,7 @@ export class Stores {
     recorder: Recorder;
     faults: Faults;
     onCall: CallListener;
+    refusal: Refusal;
     log: Log;
   }) {
     const { paths, settings } = options;

@@ -17,8 +17,6 @@ import { inOrder, readTemplate, type Template } from "./template.ts";
 export interface Deployment {
   readonly routes: readonly Route[];
   readonly rules: readonly TimerRule[];
-  /** Name or ARN of an instance profile → its role's name. */
-  readonly roleOf: (instanceProfile: string) => string | null;
   /** ARN of the key that a bucket's objects are encrypted with; null where that is one of AWS's own. */
   readonly keyOfBucket: (bucket: string) => string | null;
   /** Stack name and logical id → what the resource answers. */
@@ -61,7 +59,6 @@ export async function deploy(
     rules: [],
     integrations: new Map(),
     authorizers: new Map(),
-    instanceProfiles: new Map(),
     bucketKeys: new Map(),
   };
   const resources: Record<string, Deployed> = {};
@@ -77,7 +74,6 @@ export async function deploy(
   return {
     routes: collected.routes,
     rules: collected.rules,
-    roleOf: (instanceProfile) => collected.instanceProfiles.get(instanceProfile) ?? null,
     keyOfBucket: (bucket) => collected.bucketKeys.get(bucket) ?? null,
     resources,
     authorizer: [...collected.authorizers.values()][0] ?? null,

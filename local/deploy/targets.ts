@@ -45,8 +45,6 @@ export interface Collected {
   readonly integrations: Map<string, string>;
   /** Authorizer id → whose tokens it takes. */
   readonly authorizers: Map<string, JwtAuthorizer>;
-  /** Name and ARN of an instance profile → its role. */
-  readonly instanceProfiles: Map<string, string>;
   /** Bucket → ARN of the key that its objects are encrypted with. */
   readonly bucketKeys: Map<string, string>;
 }

@@ -9,7 +9,7 @@ export interface MetadataOptions {
   readonly account: string;
   /** The instance whose address a request comes from. */
   readonly machineAt: (address: string) => InstanceView | undefined;
-  /** Instance profile (ARN or name, as the launch template has it) → name of its role. */
+  /** ARN of an instance profile → name of its role. */
   readonly roleOf: (instanceProfile: string) => string | null;
   readonly issue: (session: SessionRequest) => Credentials;
   readonly now?: () => Date;

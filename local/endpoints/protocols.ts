@@ -4,8 +4,9 @@ import {
   decodeForm,
   encodeEc2Answer,
   encodeEc2Error,
-  encodeStsAnswer,
-  encodeStsError,
+  encodeQueryAnswer,
+  encodeQueryError,
+  type QueryService,
 } from "./query-protocol.ts";
 import { schedulerRest } from "./scheduler/rest.ts";
 import { ServiceError, serviceError } from "./service.ts";
@@ -48,19 +49,19 @@ const ec2Query: Protocol = {
   }),
 };
 
-const stsQuery: Protocol = {
+const query = (service: QueryService): Protocol => ({
   decode: decodeQuery,
   encodeAnswer: (action, output, requestId) => ({
     statusCode: 200,
     headers: xmlType,
-    body: encodeStsAnswer(action, output, requestId),
+    body: encodeQueryAnswer(service, action, output, requestId),
   }),
   encodeError: (error, requestId) => ({
     statusCode: error.statusCode,
     headers: xmlType,
-    body: encodeStsError(error.code, error.message, requestId),
+    body: encodeQueryError(service, error.code, error.message, requestId),
   }),
-};
+});
 
 const awsJson: Protocol = {
   decode: (request) => {
@@ -82,7 +83,8 @@ const awsJson: Protocol = {
 /** By the service's name in the credential scope. */
 export const protocols: Readonly<Record<string, Protocol>> = {
   ec2: ec2Query,
-  sts: stsQuery,
+  iam: query("iam"),
+  sts: query("sts"),
   ssm: awsJson,
   lambda: lambdaRest,
   scheduler: schedulerRest,

@@ -1,4 +1,4 @@
-/** The EC2 Query protocol (and the plain Query protocol of STS): forms in, XML out. */
+/** The EC2 Query protocol (and the plain Query protocol of IAM and STS): forms in, XML out. */
 
 type Nested = { [key: string]: Nested | Nested[] | string };
 
@@ -43,45 +43,65 @@ function gather(value: Nested | Nested[] | string): unknown {
 }
 
 const ec2Namespace = "http://ec2.amazonaws.com/doc/2016-11-15/";
-const stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/";
+const queryNamespaces = {
+  iam: "https://iam.amazonaws.com/doc/2010-05-08/",
+  sts: "https://sts.amazonaws.com/doc/2011-06-15/",
+} as const;
+export type QueryService = keyof typeof queryNamespaces;
 
 export function encodeEc2Answer(
   action: string,
   output: Readonly<Record<string, unknown>>,
   requestId: string,
 ): string {
-  return `${declaration}<${action}Response xmlns="${ec2Namespace}"><requestId>${requestId}</requestId>${encodeFields(output)}</${action}Response>`;
+  return `${declaration}<${action}Response xmlns="${ec2Namespace}"><requestId>${requestId}</requestId>${encodeFields(output, "item")}</${action}Response>`;
 }
 
 export function encodeEc2Error(code: string, message: string, requestId: string): string {
   return `${declaration}<Response><Errors><Error><Code>${escapeText(code)}</Code><Message>${escapeText(message)}</Message></Error></Errors><RequestID>${requestId}</RequestID></Response>`;
 }
 
-export function encodeStsAnswer(
+export function encodeQueryAnswer(
+  service: QueryService,
   action: string,
   output: Readonly<Record<string, unknown>>,
   requestId: string,
 ): string {
-  return `${declaration}<${action}Response xmlns="${stsNamespace}"><${action}Result>${encodeFields(output)}</${action}Result><ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata></${action}Response>`;
+  const namespace = queryNamespaces[service];
+  const result = encodeFields(output, "member");
+  return `${declaration}<${action}Response xmlns="${namespace}"><${action}Result>${result}</${action}Result><ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata></${action}Response>`;
 }
 
-export function encodeStsError(code: string, message: string, requestId: string): string {
-  return `${declaration}<ErrorResponse xmlns="${stsNamespace}"><Error><Type>Sender</Type><Code>${escapeText(code)}</Code><Message>${escapeText(message)}</Message></Error><RequestId>${requestId}</RequestId></ErrorResponse>`;
+export function encodeQueryError(
+  service: QueryService,
+  code: string,
+  message: string,
+  requestId: string,
+): string {
+  const namespace = queryNamespaces[service];
+  return `${declaration}<ErrorResponse xmlns="${namespace}"><Error><Type>Sender</Type><Code>${escapeText(code)}</Code><Message>${escapeText(message)}</Message></Error><RequestId>${requestId}</RequestId></ErrorResponse>`;
 }
 
 const declaration = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
-function encodeFields(fields: Readonly<Record<string, unknown>>): string {
+/** EC2 and the other services have different names for the members of a list. */
+type ListElement = "item" | "member";
+
+function encodeFields(fields: Readonly<Record<string, unknown>>, element: ListElement): string {
   return Object.entries(fields)
     .filter(([, value]) => value !== undefined && value !== null)
-    .map(([name, value]) => `<${name}>${encodeValue(value)}</${name}>`)
+    .map(([name, value]) => `<${name}>${encodeValue(value, element)}</${name}>`)
     .join("");
 }
 
-function encodeValue(value: unknown): string {
-  if (Array.isArray(value)) return value.map((item) => `<item>${encodeValue(item)}</item>`).join("");
+function encodeValue(value: unknown, element: ListElement): string {
+  if (Array.isArray(value)) {
+    return value.map((item) => `<${element}>${encodeValue(item, element)}</${element}>`).join("");
+  }
   if (value instanceof Date) return value.toISOString();
-  if (typeof value === "object" && value !== null) return encodeFields(value as Record<string, unknown>);
+  if (typeof value === "object" && value !== null) {
+    return encodeFields(value as Record<string, unknown>, element);
+  }
   return escapeText(String(value));
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Refusal } from "../permissions/refuse.ts";
 import type { CallListener } from "../permissions/watch.ts";
 import { administrationPrefix, answerAdministration } from "./administration.ts";
 import { Dropped, type Faults, suffer } from "./faults.ts";
@@ -33,6 +34,8 @@ export interface EndpointServerOptions {
   readonly objects?: ObjectFront;
   /** Hears of calls before they are carried out, while what they remove is there. */
   readonly onCall?: CallListener;
+  /** Says no to calls that the caller's role may not make. */
+  readonly refusal?: Refusal;
   /** Hears of errors that are nobody's answer: defects of ours. */
   readonly onError?: (error: unknown) => void;
 }
@@ -137,8 +140,11 @@ export class EndpointServer {
     const startedAt = performance.now();
     const effects = this.#options.faults.take({ service: service.name, action, caller, input });
     let errorCode: string | null = null;
-    this.#options.onCall?.({ service: service.name, action, input, caller });
+    const asked = { service: service.name, action, input, caller };
     try {
+      const refused = this.#options.refusal?.(asked) ?? null;
+      if (refused !== null) throw refused;
+      this.#options.onCall?.(asked);
       for (const effect of effects) await suffer(effect, throttled(service.name));
       const output = await service.call(action, input, caller);
       if (effects.some((effect) => effect.kind === "repeat")) await service.call(action, input, caller);

@@ -1,6 +1,7 @@
 import { isObject } from "../endpoints/input.ts";
 import { questionsOfDynamoDb } from "./dynamodb.ts";
 import { questionsOfEc2 } from "./ec2.ts";
+import { questionsOfIam } from "./iam.ts";
 import { questionsOfLambda } from "./lambda.ts";
 import { questionsOfMissingObject, questionsOfS3 } from "./s3.ts";
 import { questionsOfScheduler } from "./scheduler.ts";
@@ -10,6 +11,7 @@ import type { Asking, Question, ServiceCall, Surroundings } from "./use.ts";
 const services: Readonly<Record<string, Asking>> = {
   dynamodb: questionsOfDynamoDb,
   ec2: questionsOfEc2,
+  iam: questionsOfIam,
   lambda: questionsOfLambda,
   s3: questionsOfS3,
   scheduler: questionsOfScheduler,

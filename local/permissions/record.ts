@@ -103,8 +103,13 @@ export function parseRecord(text: string): Line[] {
 
 function kindOf(line: Line): string {
   switch (line.kind) {
-    case "use":
-      return `${line.role} ${line.action} ${shapeOf(line.resource)} ${shapeOf(JSON.stringify(line.circumstances))}`;
+    case "use": {
+      const text = `${line.action} ${line.resource} ${JSON.stringify(line.circumstances)}`;
+      // Nodes of all clusters are one kind, and what one of them does to another cluster is another kind.
+      const own = /clu_[0-9A-Z]{26}$/.exec(line.role)?.[0];
+      if (own === undefined) return `${line.role} ${shapeOf(text)}`;
+      return `${line.role.replace(own, "(own)")} ${shapeOf(text.replaceAll(own, "(own)"))}`;
+    }
     case "stage":
       return JSON.stringify(line);
     case "full":

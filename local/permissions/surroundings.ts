@@ -1,14 +1,13 @@
 import { Ec2State } from "../endpoints/ec2/state.ts";
 import { tagsOf } from "../endpoints/ec2/tags.ts";
 import { resolveTemplate } from "../endpoints/ec2/templates.ts";
+import { RoleFacts } from "../endpoints/iam/roles.ts";
 import { keyOfParameter } from "../endpoints/ssm/parameters.ts";
 import type { Documents } from "../state/documents.ts";
 import type { Ec2Surroundings, Surroundings } from "./use.ts";
 
 /** What the deployed stage says that the services themselves do not know. */
 export interface StageFacts {
-  /** ARN of the role that an instance profile gives. */
-  readonly roleArnOf: (instanceProfile: string) => string | null;
   readonly keyOfBucket: (bucket: string) => string | null;
 }
 
@@ -21,16 +20,22 @@ export function surroundingsOf(options: {
   readonly stage: () => StageFacts | null;
 }): Surroundings {
   const { region, account, documents, stage } = options;
+  const roles = new RoleFacts(documents);
   return {
     region,
     account,
-    ec2: ec2Surroundings(new Ec2State(documents), stage),
+    ec2: ec2Surroundings(new Ec2State(documents), roles),
+    iam: {
+      roleArn: (role) => roles.roleArn(role),
+      profileArn: (profile) => roles.profileArn(profile),
+      boundaryOf: (role) => roles.boundaryOf(role),
+    },
     keyOfParameter: (name) => keyArn(keyOfParameter(documents, name)),
     keyOfBucket: (bucket) => stage()?.keyOfBucket(bucket) ?? null,
   };
 }
 
-function ec2Surroundings(state: Ec2State, stage: () => StageFacts | null): Ec2Surroundings {
+function ec2Surroundings(state: Ec2State, roles: RoleFacts): Ec2Surroundings {
   return {
     tagsOf: (id) => tagsOf(state, id),
     interfaceOf: (id) => state.interfaces.get(id) ?? null,
@@ -41,7 +46,7 @@ function ec2Surroundings(state: Ec2State, stage: () => StageFacts | null): Ec2Su
       const { imageId, instanceProfileArn: profile, tags, volumes } = version.data;
       return { id: template.launchTemplateId, imageId, profile, tags, volumes };
     },
-    roleOfProfile: (profile) => stage()?.roleArnOf(profile) ?? null,
+    roleOfProfile: (profile) => roles.roleOf(profile)?.arn ?? null,
   };
 }
 

@@ -37,6 +37,7 @@ export interface Surroundings {
   readonly region: string;
   readonly account: string;
   readonly ec2: Ec2Surroundings;
+  readonly iam: IamSurroundings;
   /** ARN of the key that a parameter is encrypted with; null where it is none of ours, or there is no parameter. */
   readonly keyOfParameter: (name: string) => string | null;
   /** ARN of the key that a bucket's objects are encrypted with. */
@@ -54,6 +55,13 @@ export interface Ec2Surroundings {
   readonly templateOf: (reference: Input) => LaunchTemplate | null;
   /** ARN of the role that an instance profile gives. */
   readonly roleOfProfile: (profile: string) => string | null;
+}
+
+/** Roles and instance profiles that were made at run time, by their names. */
+export interface IamSurroundings {
+  readonly roleArn: (role: string) => string | null;
+  readonly profileArn: (profile: string) => string | null;
+  readonly boundaryOf: (role: string) => string | null;
 }
 
 /** What a launch template says of what is launched from it. */

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { StageName } from "../../infra/config/index.ts";
 import { type Circumstances, plain, type Question } from "../../local/permissions/use.ts";
-import { deployOnPaper, type PaperStage } from "./support/paper-stage.ts";
+import { deployOnPaper, nodeRoleOn, type PaperStage } from "./support/paper-stage.ts";
 import { answerOf } from "./support/simulate.ts";
 import { synthesizeAll } from "./support/synthesized.ts";
 
@@ -87,7 +87,20 @@ const roleNamed = (part: string) => (stage: PaperStage) => {
   return found.arn;
 };
 const passedTo = (service: string) => (): Circumstances => ({ "iam:PassedToService": service });
-const passNodeRole = about("iam:PassRole", roleNamed("IdentityRole"), passedTo("ec2.amazonaws.com"));
+const nodeThing = (kind: "role" | "instance-profile", of: string) => (stage: PaperStage) => {
+  const environment = of === "ours" ? stage.name : of;
+  const path = `/pgherd/${environment}/nodes/pgherd-${environment}-${cluster}`;
+  return `arn:aws:iam::${stage.account}:${kind}${path}`;
+};
+const nodeRole = nodeThing("role", "ours");
+const passNodeRole = about("iam:PassRole", nodeRole, passedTo("ec2.amazonaws.com"));
+const bounded = (stage: PaperStage) => ({ "iam:PermissionsBoundary": stage.settings.nodeRoles.boundaryArn });
+const boundless = ({ account }: PaperStage) => ({
+  "iam:PermissionsBoundary": `arn:aws:iam::${account}:policy/everything`,
+});
+const madeIn = (stage: PaperStage) => tags("aws:RequestTag", stage.name);
+const makeRole = about("iam:CreateRole", nodeRole, (stage) => ({ ...madeIn(stage), ...bounded(stage) }));
+const putPolicy = about("iam:PutRolePolicy", nodeRole, bounded);
 const launchTemplate = (stage: PaperStage) => {
   const found = [...stage.resources.values()].find(({ ref }) => ref.startsWith("lt-"));
   return arn(stage, "ec2", `launch-template/${found?.ref}`);
@@ -153,8 +166,78 @@ const attacks: readonly Attack[] = [
   },
   {
     what: "passing the nodes' role to a function",
-    attack: about("iam:PassRole", roleNamed("IdentityRole"), passedTo("lambda.amazonaws.com")),
+    attack: about("iam:PassRole", nodeRole, passedTo("lambda.amazonaws.com")),
     ours: passNodeRole,
+  },
+  {
+    what: "passing the role of another environment's nodes",
+    attack: about("iam:PassRole", nodeThing("role", foreign), passedTo("ec2.amazonaws.com")),
+    ours: passNodeRole,
+  },
+  {
+    what: "a role of nodes without a boundary",
+    attack: about("iam:CreateRole", nodeRole, madeIn),
+    ours: makeRole,
+  },
+  {
+    what: "a role of nodes within another boundary",
+    attack: about("iam:CreateRole", nodeRole, (stage) => ({ ...madeIn(stage), ...boundless(stage) })),
+    ours: makeRole,
+  },
+  {
+    what: "a role beside those of nodes",
+    attack: about(
+      "iam:CreateRole",
+      ({ account }) => `arn:aws:iam::${account}:role/Administrator`,
+      (stage) => ({ ...madeIn(stage), ...bounded(stage) }),
+    ),
+    ours: makeRole,
+  },
+  {
+    what: "another policy for a role that has no boundary",
+    attack: about("iam:PutRolePolicy", nodeRole, none),
+    ours: putPolicy,
+  },
+  {
+    what: "another policy for the role of a function",
+    attack: about("iam:PutRolePolicy", roleNamed("CreateClusterWorkflow"), none),
+    ours: putPolicy,
+  },
+  {
+    what: "a role without its boundary",
+    attack: about("iam:DeleteRolePermissionsBoundary", nodeRole, bounded),
+    ours: putPolicy,
+  },
+  {
+    what: "AWS's own policy for a role of nodes",
+    attack: about("iam:AttachRolePolicy", nodeRole, bounded),
+    ours: putPolicy,
+  },
+  {
+    what: "another boundary for all nodes",
+    attack: (stage) => plain("iam:CreatePolicyVersion", stage.settings.nodeRoles.boundaryArn),
+    ours: putPolicy,
+  },
+  {
+    what: "taking a role of nodes on",
+    attack: (stage) => plain("iam:UpdateAssumeRolePolicy", nodeRole(stage)),
+    ours: putPolicy,
+  },
+  {
+    what: "removing the role of another environment's nodes",
+    attack: (stage) => plain("iam:DeleteRole", nodeThing("role", foreign)(stage)),
+    ours: (stage) => plain("iam:DeleteRole", nodeRole(stage)),
+  },
+  {
+    what: "removing the role of a function",
+    attack: (stage) => plain("iam:DeleteRole", roleNamed("CreateClusterWorkflow")(stage)),
+    ours: (stage) => plain("iam:DeleteRole", nodeRole(stage)),
+  },
+  {
+    what: "a role for somebody else's instances",
+    attack: ({ account }) =>
+      plain("iam:AddRoleToInstanceProfile", `arn:aws:iam::${account}:instance-profile/web`),
+    ours: (stage) => plain("iam:AddRoleToInstanceProfile", nodeThing("instance-profile", "ours")(stage)),
   },
   {
     what: "an instance from another launch template",
@@ -261,10 +344,11 @@ function stageOf(name: StageName): PaperStage {
   return stage;
 }
 
-/** The roles that may. */
+/** The roles that may, of functions and of a cluster's nodes. */
 async function allowed(stage: PaperStage, question: Question): Promise<string[]> {
   const names: string[] = [];
-  for (const role of stage.roles.values()) {
+  const ofNodes = nodeRoleOn(stage, { clusterId: cluster, store: null, source: null });
+  for (const role of [...stage.roles.values(), ofNodes]) {
     if ((await answerOf(stage, role, question)) === "Allowed") names.push(role.name);
   }
   return names;

@@ -24,6 +24,7 @@ function everything(): PaperRole {
     name: "everything",
     arn: `arn:aws:iam::${stage.account}:role/everything`,
     policies: [{ name: "everything", policy }],
+    boundary: null,
     isOfNodes: true,
   };
 }

@@ -16,6 +16,7 @@ const withoutResources = [
   "ec2messages:GetEndpoint",
   "ec2messages:GetMessages",
   "ec2messages:SendReply",
+  "iam:ListRoles",
   "scheduler:ListSchedules",
   "ssm:DescribeInstanceInformation",
   "ssm:GetCommandInvocation",
@@ -87,7 +88,7 @@ describe("every policy", () => {
     ]);
     for (const { resources, conditions } of passing) {
       expect(resources).toHaveLength(1);
-      const isOfNodes = resources[0]?.includes("IdentityRole") === true;
+      const isOfNodes = /:role\/pgherd\/\w+\/nodes\/pgherd-\w+-clu_\*$/.test(resources[0] ?? "");
       if (!isOfNodes) expect(resources[0]).toContain("SchedulesRole");
       const service = isOfNodes ? "ec2.amazonaws.com" : "scheduler.amazonaws.com";
       expect(conditions).toEqual({ StringEquals: { "iam:PassedToService": service } });
@@ -133,17 +134,17 @@ function expectStoreKeysAlone(owner: string): void {
   }
 }
 
-describe("a node", () => {
+describe("the boundary of nodes", () => {
   test("reads passwords of users, the pass of backups and keys of stores in Parameter Store, above all no CA key", () => {
     const paths = [
       "parameter/pgherd/prod/clu_*/users/*",
       "parameter/pgherd/prod/clu_*/backup/*",
       "parameter/pgherd/prod/stores/*",
     ];
-    const reading = of("IdentityRole").filter(({ actions }) => actions.includes("ssm:GetParameters"));
+    const reading = of("IdentityBoundary").filter(({ actions }) => actions.includes("ssm:GetParameters"));
     const read = reading.flatMap(({ resources }) => resources).map((arn) => arn.split(":").at(-1));
     expect(read.sort()).toEqual([...paths].sort());
-    const decrypting = of("IdentityRole").filter(({ conditions }) =>
+    const decrypting = of("IdentityBoundary").filter(({ conditions }) =>
       JSON.stringify(conditions).includes("PARAMETER_ARN"),
     );
     expect(decrypting.flatMap(({ actions }) => actions)).toEqual(paths.map(() => "kms:Decrypt"));
@@ -151,7 +152,7 @@ describe("a node", () => {
   });
 
   test("reads programs below the environment's prefix in S3, and keeps backups below the clusters' own", () => {
-    const objects = of("IdentityRole")
+    const objects = of("IdentityBoundary")
       .filter(({ actions }) => actions.some((action) => /^s3:(?!List(Bucket|BucketMulti))/.test(action)))
       .map(({ actions, resources }) => [
         [...actions].sort(),
@@ -173,7 +174,7 @@ describe("a node", () => {
   });
 
   test("lists backups below the clusters' prefix alone, and changes nothing about the bucket", () => {
-    const listing = of("IdentityRole").filter(({ actions }) => actions.includes("s3:ListBucket"));
+    const listing = of("IdentityBoundary").filter(({ actions }) => actions.includes("s3:ListBucket"));
     expect(listing).toHaveLength(1);
     expect(listing[0]?.actions).toEqual(["s3:ListBucket", "s3:ListBucketMultipartUploads"]);
     expect(listing[0]?.conditions).toEqual({ StringLikeIfExists: { "s3:prefix": "clusters/*" } });
@@ -182,7 +183,7 @@ describe("a node", () => {
   });
 
   test("uses the key for backups through S3, and for the objects of their bucket only", () => {
-    const using = of("IdentityRole").filter(({ actions }) => actions.includes("kms:GenerateDataKey"));
+    const using = of("IdentityBoundary").filter(({ actions }) => actions.includes("kms:GenerateDataKey"));
     expect(using).toHaveLength(1);
     expect(using[0]?.actions).toEqual(["kms:Decrypt", "kms:GenerateDataKey"]);
     expect(Object.keys(using[0]?.conditions ?? {})).toEqual(["StringEquals"]);
@@ -194,7 +195,7 @@ describe("a node", () => {
 
   test("does nothing else but answer its agent's messages", () => {
     const messages = /^(ec2messages|ssmmessages):/;
-    expect(actionsOf("IdentityRole").filter((action) => !messages.test(action))).toEqual([
+    expect(actionsOf("IdentityBoundary").filter((action) => !messages.test(action))).toEqual([
       "kms:Decrypt",
       "kms:GenerateDataKey",
       "s3:AbortMultipartUpload",
@@ -256,6 +257,46 @@ describe("a schedule", () => {
   });
 });
 
+describe("the role of a cluster's nodes", () => {
+  const may = (action: string): string[] => {
+    const granting = statements.filter(({ actions, stage }) => stage === "prod" && actions.includes(action));
+    return [
+      ...new Set(granting.map(({ policy }) => policy.replace(/(Workflow|Reconciler)?Role.*$/, ""))),
+    ].sort();
+  };
+  const makers = [
+    ...["ConvergeCluster", "CreateCluster", "DrillBackup", "RecoverCluster"],
+    ...["RestoreCluster", "StartCluster", "UndeleteCluster"],
+  ];
+  const undoing = ["CreateCluster", "DrillBackup", "RestoreCluster", "UndeleteCluster"];
+
+  test("is made and given to instances by whoever makes instances, and removed with its cluster", () => {
+    for (const action of ["CreateRole", "CreateInstanceProfile", "AddRoleToInstanceProfile"]) {
+      expect(may(`iam:${action}`), action).toEqual(makers);
+    }
+    expect(may("iam:PutRolePolicy")).toEqual([...makers, "LoadDatabase"].sort());
+    for (const action of ["DeleteRole", "DeleteRolePolicy", "DeleteInstanceProfile"]) {
+      expect(may(`iam:${action}`), action).toEqual(["DeleteCluster", "Orphans", ...undoing].sort());
+    }
+    expect(may("iam:ListRoles")).toEqual(["Orphans"]);
+  });
+
+  test("can be made and changed within the boundary alone, and only below the environment's path", () => {
+    const granting = statements.filter(({ actions }) =>
+      actions.some((action) => /^iam:(CreateRole|PutRolePolicy)$/.test(action)),
+    );
+    for (const { actions, conditions, resources, stage } of granting) {
+      const boundary = show(conditions["StringEquals"]?.["iam:PermissionsBoundary"]);
+      expect(boundary, actions.join()).toMatch(
+        new RegExp(`:policy/pgherd/${stage}/nodes/pgherd-${stage}-nodes$`),
+      );
+      expect(resources.map((arn) => arn.split(":").at(-1))).toEqual([
+        `role/pgherd/${stage}/nodes/pgherd-${stage}-clu_*`,
+      ]);
+    }
+  });
+});
+
 describe("a function", () => {
   const objects = (owner: string) =>
     of(owner).filter(({ actions }) => actions.some((one) => one.startsWith("s3:")));
@@ -299,7 +340,9 @@ describe("a function", () => {
 
   test("reads keys of stores only where it tries a store or removes what is in it", () => {
     const reading = statements.filter(({ resources }) => resources.some((arn) => arn.includes("/stores/")));
-    const owners = new Set(reading.map(({ policy }) => policy.replace(/(Role|DefaultPolicy).*$/, "")));
+    const owners = new Set(
+      reading.map(({ policy }) => policy.replace(/(Role|DefaultPolicy|Boundary).*$/, "")),
+    );
     expect([...owners].toSorted()).toEqual([
       "ApiFunction",
       "ClusterProviderAwait",

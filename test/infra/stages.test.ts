@@ -23,7 +23,6 @@ const statefulIds = {
     "NetworkVpcnodesSubnet2SubnetA2D1A651",
     "NetworkVpcnodesSubnet3Subnet7E78832D",
   ],
-  "AWS::IAM::InstanceProfile": ["IdentityProfile504DA358"],
 } as const;
 
 /** What `local/` has to bring about. A new type needs a place there, or a reason why one machine has no use for it. */
@@ -40,7 +39,6 @@ const localTypes = [
   "AWS::EC2::SubnetRouteTableAssociation",
   "AWS::EC2::VPC",
   "AWS::Events::Rule",
-  "AWS::IAM::InstanceProfile",
   "AWS::IAM::ManagedPolicy",
   "AWS::IAM::Policy",
   "AWS::IAM::Role",

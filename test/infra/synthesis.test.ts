@@ -19,7 +19,7 @@ const clients: Readonly<Record<string, readonly string[]>> = {
   "cluster-health": ["dynamodb", "ec2", "ssm"],
   "deleted-clusters": ["dynamodb", "s3", "ssm"],
   expirations: ["dynamodb", "lambda"],
-  orphans: ["dynamodb", "ec2", "scheduler", "ssm"],
+  orphans: ["dynamodb", "ec2", "iam", "scheduler", "ssm"],
   "scheduled-backups": ["dynamodb", "lambda"],
   "self-healing": ["dynamodb", "ec2", "lambda", "ssm"],
   "stuck-operations": ["dynamodb", "lambda"],

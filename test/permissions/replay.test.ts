@@ -5,6 +5,7 @@ import { deployOnPaper, type PaperStage } from "../infra/support/paper-stage.ts"
 import { policyStatements } from "../infra/support/policies.ts";
 import { answerOf } from "../infra/support/simulate.ts";
 import { type Stack, synthesizeAll } from "../infra/support/synthesized.ts";
+import { nodeRoleFor } from "./support/nodes.ts";
 import { type Recording, readRecordings } from "./support/recordings.ts";
 import { translatorTo } from "./support/translate.ts";
 import { rarelyUsed, usedElsewhere } from "./support/unused.ts";
@@ -33,8 +34,8 @@ function replayed(name: StageName): readonly { stage: PaperStage; use: Permissio
 }
 
 async function refusal({ stage, use }: { stage: PaperStage; use: PermissionUse }): Promise<string | null> {
-  const role = stage.roles.get(use.role);
-  const answer = role === undefined ? "has no policies in the templates" : await answerOf(stage, role, use);
+  const role = stage.roles.get(use.role) ?? nodeRoleFor(stage, use);
+  const answer = role === null ? "has no policies in the templates" : await answerOf(stage, role, use);
   return answer === "Allowed" ? null : `${use.role} ${answer}: ${JSON.stringify(use)}`;
 }
 

@@ -159,6 +159,16 @@ const breakages: readonly Breakage[] = [
     breaks: fault("ec2", "AuthorizeSecurityGroupIngress", "RulesPerSecurityGroupLimitExceeded"),
   },
   {
+    step: "identity",
+    says: /identity/,
+    breaks: fault("iam", "PutRolePolicy", "LimitExceeded"),
+  },
+  {
+    step: "identity",
+    says: /identity/,
+    breaks: fault("iam", "AddRoleToInstanceProfile", "UnmodifiableEntity"),
+  },
+  {
     step: "volumes",
     says: /volumes" failed on node nod_/,
     breaks: fault("ec2", "CreateVolume", "VolumeLimitExceeded", { nth: 2 }),

@@ -13,14 +13,19 @@ import { nodeDocumentContent } from "../../infra/constructs/node-document.ts";
 import { SsmNodeCommands } from "../../layers/aws/commands.ts";
 import type { Deadlines } from "../../layers/aws/compute/fleet.ts";
 import { Ec2Compute } from "../../layers/aws/compute.ts";
+import { IamNodeIdentities } from "../../layers/aws/identities.ts";
 import { SchedulerBackupSchedules } from "../../layers/aws/scheduler.ts";
 import { ParameterStoreSecrets } from "../../layers/aws/secrets.ts";
 import { DynamoStore } from "../../layers/aws/store.ts";
-import type { EnvironmentSettings } from "../../layers/domain/index.ts";
+import { cipherPassParameter, type EnvironmentSettings, nodeRoleName } from "../../layers/domain/index.ts";
 import { Ec2Service } from "../../local/endpoints/ec2/service.ts";
 import type { Faults } from "../../local/endpoints/faults.ts";
+import { allows } from "../../local/endpoints/iam/policy.ts";
+import { RoleFacts } from "../../local/endpoints/iam/roles.ts";
+import { IamService } from "../../local/endpoints/iam/service.ts";
 import { SchedulerService } from "../../local/endpoints/scheduler/service.ts";
 import { SsmService } from "../../local/endpoints/ssm/service.ts";
+import { plain } from "../../local/permissions/use.ts";
 import { Documents } from "../../local/state/documents.ts";
 import { account, region, startEndpoints } from "../unit/local/support/endpoints.ts";
 import type { DynamoDB } from "./dynamodb.ts";
@@ -34,6 +39,7 @@ const deadlines: Deadlines = {
   describeLagMs: 2_000,
   terminationMs: 5_000,
   releaseMs: 1_500,
+  profileMs: 2_000,
   volumeMs: 2_000,
   growthMs: 2_000,
 };
@@ -81,7 +87,7 @@ export async function openCloud(dynamodb: DynamoDB): Promise<Cloud> {
     account,
     invoke: async (target, payload) => fired.push(`${target.split(":").at(-1)} ${payload}`),
   });
-  const endpoints = await startEndpoints([ec2, ssm, scheduler]);
+  const endpoints = await startEndpoints([ec2, ssm, scheduler, new IamService({ documents, account })]);
   const settings = deploy(ec2, ssm, scheduler);
   const { operator } = endpoints;
   const table = await dynamodb.createTable();
@@ -93,9 +99,11 @@ export async function openCloud(dynamodb: DynamoDB): Promise<Cloud> {
     commands: new SsmNodeCommands(settings, operator),
     secrets: new ParameterStoreSecrets(settings, operator),
     schedules: new SchedulerBackupSchedules(settings, operator),
+    identities: new IamNodeIdentities({ region, settings }, { config: operator, settleMs: 2_000 }),
     repositories: machines.backups,
   };
   machines.readSecret = ports.secrets.find;
+  machines.mayRead = (clusterId, owner) => mayRead(documents, clusterId, owner);
   const clients = {
     ec2: new EC2Client(operator),
     ssm: new SSMClient(operator),
@@ -112,6 +120,7 @@ export async function openCloud(dynamodb: DynamoDB): Promise<Cloud> {
     operator,
     leftovers: async () => [
       ...(await listed(clients)),
+      ...rolesIn(documents),
       ...(await dynamodb.scan(table)).flatMap((item) => claimOf(item)),
     ],
     [Symbol.asyncDispose]: async () => {
@@ -155,6 +164,11 @@ function deploy(ec2: Ec2Service, ssm: SsmService, scheduler: SchedulerService): 
     orphanGraceSeconds: 120,
     nodeProgram: { bucket: "assets", key: "programs/node.cjs", sha256: "0".repeat(64) },
     nodeDocument,
+    nodeRoles: {
+      partition: "aws",
+      account,
+      boundaryArn: `arn:aws:iam::${account}:policy/pgherd/${environment}/nodes/pgherd-${environment}-nodes`,
+    },
     backups: { bucket: "backups" },
     schedules: {
       group,
@@ -193,6 +207,21 @@ async function listed(clients: {
     ...(parameters.Parameters ?? []).map((one) => `parameter ${one.Name}`),
     ...(schedules.Schedules ?? []).map((one) => `schedule ${one.Name}`),
   ];
+}
+
+function mayRead(documents: Documents, clusterId: string, owner: string): boolean {
+  const policies = new RoleFacts(documents).policiesOf(nodeRoleName(environment, clusterId)) ?? [];
+  const parameter = `arn:aws:ssm:${region}:${account}:parameter${cipherPassParameter(environment, owner)}`;
+  return policies.some((policy) => allows(policy, plain("ssm:GetParameters", parameter)));
+}
+
+function rolesIn(documents: Documents): string[] {
+  return ["role", "instance-profile"].flatMap((kind) =>
+    documents
+      .collection<{ readonly name: string }>(`iam-${kind}s`)
+      .list()
+      .map(({ name }) => `${kind} ${name}`),
+  );
 }
 
 /** Name claims, nodes and certificates; a failed cluster's own item and its history may stay. */

@@ -12,7 +12,7 @@ export async function inventory(cloud: Cloud): Promise<Record<string, number>> {
   return counts;
 }
 
-/** A cluster of so many nodes and nothing beside it: six passwords, a CA key and the pass of its backups, four schedules, a name, nodes and a certificate. */
+/** A cluster of so many nodes and nothing beside it: six passwords, a CA key and the pass of its backups, four schedules, a role with its profile, a name, nodes and a certificate. */
 export function inventoryOf(members: number): Record<string, number> {
   return {
     instance: members,
@@ -21,6 +21,8 @@ export function inventoryOf(members: number): Record<string, number> {
     group: 1,
     parameter: 8,
     schedule: 4,
+    role: 1,
+    "instance-profile": 1,
     item: members + 2,
   };
 }

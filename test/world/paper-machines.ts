@@ -49,6 +49,8 @@ export class PaperMachines implements MachineDriver {
   bootFailure: string | null = null;
   /** Parameter Store, as a node's role lets it read. */
   readSecret: ReadSecret = async () => null;
+  /** Whether the role of a cluster's nodes lets them read the pass of a cluster's backups. */
+  mayRead: (clusterId: string, owner: string) => boolean = () => true;
   readonly maintenance = new PaperMaintenance(() => this.readSecret);
   readonly dcs = new PaperDcs();
   readonly backups = new PaperBackups();
@@ -190,6 +192,10 @@ export class PaperMachines implements MachineDriver {
   async #maintain(verb: NodeVerb, raw: unknown): Promise<unknown> {
     const { clusterId, nodeId } = raw as { clusterId: string; nodeId: string };
     const { configured } = this.#cluster(clusterId);
+    if (verb === "load-database") {
+      const { load } = nodeVerbs[verb].input.parse(raw);
+      this.#mustRead(clusterId, load.source.clusterId);
+    }
     const place = {
       nodeIds: this.inPlace.ordered(clusterId, [...configured.keys()].toSorted()),
       database: (id: string) => this.maintenance.database(id),
@@ -204,6 +210,10 @@ export class PaperMachines implements MachineDriver {
       (await this.maintenance.do(verb, raw, place));
     this.done.push(`${verb} ${nodeId}`);
     return output;
+  }
+
+  #mustRead(clusterId: string, owner: string): void {
+    must(this.mayRead(clusterId, owner), `nodes of ${clusterId} may not read the backups of ${owner}`);
   }
 
   async #prepare(
@@ -222,6 +232,7 @@ export class PaperMachines implements MachineDriver {
   ): NodeCommands["configure"]["output"] {
     const peers = input.peers.map((peer) => peer.nodeId);
     must(peers.includes(input.nodeId), "the node is not among its peers");
+    if (input.restore !== null) this.#mustRead(input.clusterId, input.restore.source.clusterId);
     const { configured } = this.#cluster(input.clusterId);
     configured.set(input.nodeId, { instanceId: machine.spec.instanceId, peers });
     this.dcs.configured(input, (id) => {

@@ -1,5 +1,6 @@
 import { type Change, emptyNode, securityRules } from "@pgherd/layers/domain";
 import { known, readCluster, readNode } from "../create-cluster/records.ts";
+import { ensureIdentity } from "../identity.ts";
 import { isSilence, runOn } from "../shards.ts";
 import { type ChangeScope, isReachable, nodeOf } from "./world.ts";
 
@@ -58,6 +59,8 @@ export async function startInstance(scope: ChangeScope, change: ChangeOf<"start-
   const { cluster, node } = await readNode(scope, change.nodeId);
   const { commands, compute, store } = scope.ports;
   const place = { clusterId: cluster.id, nodeId: node.id, zone: node.zone, generation: makingOf(scope) };
+  // A cluster of before nodes had a role of their own gets it with its next instance.
+  await ensureIdentity(scope);
   const { instanceId } = await compute.ensureInstance(place, {
     instanceType: change.instanceType,
     networkInterfaceId: known(node.networkInterfaceId, "network interface", node.id),

@@ -6,6 +6,7 @@ import {
   type Undo,
   type Workflow,
 } from "@pgherd/layers/runtime/workflow";
+import { ensureIdentity } from "../identity.ts";
 import type { ClusterPorts } from "../ports.ts";
 import * as remove from "../removals.ts";
 import type { CreateDeadlines } from "./deadlines.ts";
@@ -46,6 +47,7 @@ export function configuredNodes<Ports extends ClusterPorts>(
     step("claim", machines.checkClaim, remove.claim),
     together<Ports>(
       step("security-group", machines.securityGroup, remove.securityGroup),
+      step("identity", ensureIdentity, remove.identity),
       eachNode("volumes", machines.volume, remove.volume),
       step("passwords", trust.passwords, remove.passwords),
       cipherPass,

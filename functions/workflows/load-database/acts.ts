@@ -4,6 +4,7 @@ import { CommandError } from "@pgherd/layers/ports";
 import type { BackupDeadlines } from "../backup-cluster/deadlines.ts";
 import { coursesOf } from "../course.ts";
 import { type ClusterScope, readCluster, readNode } from "../create-cluster/records.ts";
+import { permitSource } from "../identity.ts";
 import { once, pauseBefore, watch, withoutAWord } from "../node-work.ts";
 import { findLeader, runningNodes, runOn } from "../shards.ts";
 
@@ -30,6 +31,8 @@ export async function load(
   { pauseMs, shortSeconds }: BackupDeadlines,
 ): Promise<string> {
   const { node } = await readNode(scope, nodeId);
+  // IAM may take some seconds to tell the others: an attempt that comes too early is one of some.
+  await permitSource(scope);
   await pauseBefore(attempt, pauseMs);
   await writeCourse(scope, { attempts: attempt, nodeId, attempt: "begun" });
   try {

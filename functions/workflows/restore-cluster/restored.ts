@@ -2,6 +2,7 @@ import { type Ending, eachNode, pointOfNoReturn, step, type Workflow } from "@pg
 import type { CreateDeadlines } from "../create-cluster/deadlines.ts";
 import * as schedules from "../create-cluster/schedules.ts";
 import * as software from "../create-cluster/software.ts";
+import { forbidSource } from "../identity.ts";
 import type { ClusterPorts } from "../ports.ts";
 import * as remove from "../removals.ts";
 
@@ -18,6 +19,7 @@ export function restoredCluster(deadlines: CreateDeadlines, loaded: Chapters = [
     eachNode("forget-source", (scope, node) => software.forgetSource(scope, node, deadlines)),
     step("archive", (scope) => software.archive(scope, deadlines)),
     ...loaded,
+    step("forbid-source", forbidSource),
     step("verify", (scope) => software.verify(scope, deadlines)),
     step("schedules", schedules.apply, remove.schedules),
     pointOfNoReturn,

@@ -13,6 +13,8 @@ export interface Deadlines {
   readonly terminationMs: number;
   /** Volumes and interfaces are let go some seconds after their instance is gone. */
   readonly releaseMs: number;
+  /** An instance profile that IAM has made is known to EC2 within seconds. */
+  readonly profileMs: number;
   /** A new volume is there within seconds. */
   readonly volumeMs: number;
   /** A larger size can be used within seconds; EC2 promises no time. */
@@ -23,6 +25,7 @@ export const deadlines: Deadlines = {
   describeLagMs: 60_000,
   terminationMs: 300_000,
   releaseMs: 120_000,
+  profileMs: 60_000,
   volumeMs: 120_000,
   growthMs: 600_000,
 };

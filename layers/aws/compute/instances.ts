@@ -10,6 +10,7 @@ import {
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import { tagNames } from "../../domain/cluster/names.ts";
+import { nodeRoleName } from "../../domain/cluster/node-role.ts";
 import { CapacityError, type InstanceState, type Placement } from "../../ports/compute.ts";
 import { awsErrorCode, isAwsError } from "../errors.ts";
 import { waitFor } from "../wait.ts";
@@ -63,13 +64,32 @@ async function launch(fleet: Fleet, place: Placement, input: InstanceInput): Pro
   const what = `${input.networkInterfaceId} of node ${place.nodeId} being free for an instance`;
   return waitFor(what, terminationMs + releaseMs, async () => {
     try {
-      return await launchOnce(fleet, place, input);
+      return await launchWithProfile(fleet, place, input);
     } catch (error) {
       if (isAwsError(error, ["InvalidNetworkInterface.InUse"])) return undefined;
       throw error;
     }
   });
 }
+
+/** What IAM has made a moment ago EC2 does not know yet. */
+async function launchWithProfile(fleet: Fleet, place: Placement, input: InstanceInput): Promise<string> {
+  const profile = nodeRoleName(fleet.settings.environment, place.clusterId);
+  return waitFor(`instance profile ${profile} being known to EC2`, fleet.deadlines.profileMs, async () => {
+    try {
+      return await launchOnce(fleet, place, input);
+    } catch (error) {
+      if (isUnknownProfile(error)) return undefined;
+      throw error;
+    }
+  });
+}
+
+/** EC2 has one code for all wrong values: its sentence says which one it was. */
+const isUnknownProfile = (error: unknown): boolean =>
+  isAwsError(error, ["InvalidParameterValue"]) &&
+  error instanceof Error &&
+  /iam ?instance ?profile/i.test(error.message);
 
 /** A token that was used before answers the instance of then: one that had ended before is not the one to wait for. */
 async function launchOnce(fleet: Fleet, place: Placement, input: InstanceInput): Promise<string> {
@@ -96,6 +116,7 @@ async function runInstances(
     const answer = await fleet.launcher.send(
       new RunInstancesCommand({
         ClientToken: tokenOf(fleet, "ins", place, round),
+        IamInstanceProfile: { Name: nodeRoleName(fleet.settings.environment, place.clusterId) },
         LaunchTemplate: { LaunchTemplateId: fleet.settings.launchTemplateId, Version: "$Latest" },
         InstanceType: input.instanceType as NonNullable<Instance["InstanceType"]>,
         MinCount: 1,

@@ -1,7 +1,7 @@
 import type { Properties, ResourceContext, ResourceType } from "../targets.ts";
 import { listOf, objectOf, optionalText } from "./properties.ts";
 
-/** Roles and policies are names here: the endpoints tell callers apart and record them. */
+/** Roles and policies of templates are names here: the endpoints tell callers apart and record them. */
 function named(kind: string, nameProperty: string): ResourceType {
   return {
     make: (properties, { targets, key }) => {
@@ -24,8 +24,6 @@ function trusts(properties: Properties, service: string): boolean {
   );
 }
 
-const instanceProfile = named("instance-profile", "InstanceProfileName");
-
 export const identityResources: Readonly<Record<string, ResourceType>> = {
   "AWS::IAM::Role": {
     make: async (properties, context: ResourceContext) => {
@@ -38,14 +36,4 @@ export const identityResources: Readonly<Record<string, ResourceType>> = {
   },
   "AWS::IAM::ManagedPolicy": named("policy", "ManagedPolicyName"),
   "AWS::IAM::Policy": named("inline-policy", "PolicyName"),
-  "AWS::IAM::InstanceProfile": {
-    make: async (properties, context: ResourceContext) => {
-      const deployed = await instanceProfile.make(properties, context);
-      const [roleName] = listOf(properties, "Roles");
-      const { instanceProfiles } = context.collected;
-      instanceProfiles.set(deployed.ref, String(roleName));
-      instanceProfiles.set(deployed.attributes["Arn"] ?? "", String(roleName));
-      return deployed;
-    },
-  },
 };

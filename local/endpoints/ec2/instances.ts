@@ -1,5 +1,6 @@
 import { findInstanceType } from "../../../layers/domain/cluster/instance-types.ts";
 import { macAddressOf } from "../../machines/addresses.ts";
+import { RoleFacts } from "../iam/roles.ts";
 import { ServiceError } from "../service.ts";
 import type { Ec2Context } from "./context.ts";
 import { invalidValue, missingParameter, notFound } from "./errors.ts";
@@ -122,7 +123,11 @@ function profileOf(context: Ec2Context, input: Input): string | null {
   const profile = object(input, "IamInstanceProfile");
   if (profile === null) return null;
   const name = text(profile, "Name");
-  return text(profile, "Arn") ?? `arn:aws:iam::${context.account}:instance-profile/${name}`;
+  if (name === null) return text(profile, "Arn");
+  const arn = new RoleFacts(context.state.documents).profileArn(name);
+  if (arn !== null) return arn;
+  const why = `Value (${name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name`;
+  throw invalidValue("iamInstanceProfile.name", name, why);
 }
 
 /** An interface that exists, or a new one in the subnet that goes with its instance. */

@@ -51,6 +51,11 @@ export const settings: EnvironmentSettings = {
   orphanGraceSeconds: 120,
   nodeProgram: { bucket: "assets", key: "node.cjs", sha256: "0".repeat(64) },
   nodeDocument: "pgherd-local-node",
+  nodeRoles: {
+    partition: "aws",
+    account: "000000000000",
+    boundaryArn: "arn:aws:iam::000000000000:policy/nodes",
+  },
   backups: { bucket: "backups" },
   schedules: { group: "pgherd-local-clusters", targetArn: "target", roleArn: "role" },
   keyId: "key",

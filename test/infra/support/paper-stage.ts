@@ -1,6 +1,14 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { loadConfig, type StageName } from "../../../infra/config/index.ts";
+import {
+  type NodeRights,
+  nodePolicy,
+  nodePolicyName,
+  nodeRoleName,
+  nodeRolePath,
+} from "../../../layers/domain/cluster/node-role.ts";
+import { type EnvironmentSettings, environmentSettingsSchema } from "../../../layers/domain/environment.ts";
 import { type Deployed, resolve, type Scope } from "../../../local/deploy/intrinsics.ts";
 import { idFor, type ResourceType } from "../../../local/endpoints/ec2/ids.ts";
 import type { Resource, Stack } from "./synthesized.ts";
@@ -19,6 +27,8 @@ export interface PaperRole {
   readonly policies: readonly Policy[];
   /** Whether what it calls leaves the environment's network: nodes do, functions run outside of it. */
   readonly isOfNodes: boolean;
+  /** Null: its policies are all that there is to it. */
+  readonly boundary: Policy | null;
 }
 
 /** A stage as if it were deployed. */
@@ -33,21 +43,31 @@ export interface PaperStage {
   readonly resourcePolicies: ReadonlyMap<string, Policy>;
   /** By the service's name. Empty where the network has no endpoints. */
   readonly endpointPolicies: ReadonlyMap<string, Policy>;
+  /** What its functions are told. */
+  readonly settings: EnvironmentSettings;
+  /** By the policy's ARN. */
+  readonly boundaries: ReadonlyMap<string, Policy>;
 }
 
 type Known = ReadonlyMap<string, Deployed>;
+
+const exportsSchema = z
+  .record(z.string(), z.object({ Value: z.unknown(), Export: z.object({ Name: z.unknown() }).optional() }))
+  .default({});
+const endpointSchema = z.looseObject({ ServiceName: z.string(), PolicyDocument: z.unknown() });
+const attachedSchema = z.looseObject({ PolicyDocument: z.unknown(), Roles: z.array(z.string()).default([]) });
+const functionSchema = z.looseObject({
+  Environment: z.object({ Variables: z.object({ PGHERD_SETTINGS: z.string() }) }),
+});
+/** The one that makes the roles of nodes. */
+const maker = "create-cluster";
 
 interface Documents {
   readonly attached: Map<string, Policy[]>;
   readonly ofResources: Map<string, Policy>;
   readonly ofEndpoints: Map<string, Policy>;
+  readonly boundaries: Map<string, Policy>;
 }
-
-const exportsSchema = z
-  .record(z.string(), z.object({ Value: z.unknown(), Export: z.object({ Name: z.unknown() }).optional() }))
-  .default({});
-const attachedSchema = z.looseObject({ PolicyDocument: z.unknown(), Roles: z.array(z.string()) });
-const endpointSchema = z.looseObject({ ServiceName: z.string(), PolicyDocument: z.unknown() });
 const bucketPolicySchema = z.looseObject({ PolicyDocument: z.unknown(), Bucket: z.string() });
 
 /**
@@ -62,8 +82,13 @@ export function deployOnPaper(
   const { region, account = anyAccount } = loadConfig(name, {});
   const resources = new Map<string, Deployed>();
   const exports = new Map<string, string>();
-  const documents: Documents = { attached: new Map(), ofResources: new Map(), ofEndpoints: new Map() };
-  const rolesOfNodes = new Set<string>();
+  const documents: Documents = {
+    attached: new Map(),
+    ofResources: new Map(),
+    ofEndpoints: new Map(),
+    boundaries: new Map(),
+  };
+  let settings: EnvironmentSettings | null = null;
   const arns = new Map<string, string>();
   for (const stack of stacks.filter(({ stage }) => stage === name)) {
     const own = new Map<string, Deployed>();
@@ -73,28 +98,54 @@ export function deployOnPaper(
       const deployed = known.get(key) ?? madeUp(resource, key, scope);
       own.set(id, deployed);
       resources.set(key, deployed);
-      if (resource.Type !== "AWS::IAM::Role") continue;
-      arns.set(deployed.ref, deployed.attributes["Arn"] ?? "");
-      if (stack.name === "Nodes" && isTakenBy("ec2.amazonaws.com", resource)) rolesOfNodes.add(deployed.ref);
+      if (resource.Type === "AWS::IAM::Role") arns.set(deployed.ref, deployed.attributes["Arn"] ?? "");
     }
-    for (const [id, resource] of inOrder(stack)) collectPolicies(id, resource, scope, documents);
+    for (const [id, resource] of inOrder(stack)) {
+      collectPolicies(id, resource, scope, documents);
+      if (resource.Type === "AWS::Lambda::Function" && own.get(id)?.ref === `pgherd-${name}-${maker}`) {
+        const { Environment } = functionSchema.parse(resolve(resource.Properties, scope));
+        settings = environmentSettingsSchema.parse(JSON.parse(Environment.Variables.PGHERD_SETTINGS));
+      }
+    }
     for (const output of Object.values(exportsSchema.parse(stack.template["Outputs"]))) {
       if (output.Export === undefined) continue;
       exports.set(String(resolve(output.Export.Name, scope)), String(resolve(output.Value, scope)));
     }
   }
+  if (settings === null) throw new Error(`the stage ${name} has no function ${maker}`);
+  const { attached, boundaries, ofEndpoints: endpointPolicies, ofResources: resourcePolicies } = documents;
   const roles = new Map(
-    [...arns].map(([role, arn]) => {
-      const policies = documents.attached.get(role) ?? [];
-      return [role, { name: role, arn, policies, isOfNodes: rolesOfNodes.has(role) }];
-    }),
+    [...arns].map(([role, arn]) => [
+      role,
+      { name: role, arn, policies: attached.get(role) ?? [], boundary: null, isOfNodes: false },
+    ]),
   );
-  const { ofEndpoints: endpointPolicies, ofResources: resourcePolicies } = documents;
-  return { name, region, account, resources, roles, resourcePolicies, endpointPolicies };
+  return {
+    name,
+    region,
+    account,
+    resources,
+    roles,
+    resourcePolicies,
+    endpointPolicies,
+    settings,
+    boundaries,
+  };
 }
 
-function isTakenBy(service: string, { Properties }: Resource): boolean {
-  return JSON.stringify(Properties["AssumeRolePolicyDocument"]).includes(`"Service":"${service}"`);
+/** The role of a cluster's nodes, as the stage's functions make it. @param policy another one than it should have */
+export function nodeRoleOn(stage: PaperStage, rights: NodeRights, policy?: unknown): PaperRole {
+  const { account, region, settings } = stage;
+  const name = nodeRoleName(stage.name, rights.clusterId);
+  const boundary = stage.boundaries.get(settings.nodeRoles.boundaryArn);
+  if (boundary === undefined) throw new Error(`the stage ${stage.name} has no boundary for roles of nodes`);
+  return {
+    name,
+    arn: `arn:aws:iam::${account}:role${nodeRolePath(stage.name)}${name}`,
+    policies: [{ name: nodePolicyName, policy: policy ?? nodePolicy({ ...settings, region }, rights) }],
+    boundary,
+    isOfNodes: true,
+  };
 }
 
 /** What others are named after comes first. */
@@ -109,6 +160,7 @@ function collectPolicies(id: string, resource: Resource, scope: Scope, documents
     case "AWS::IAM::ManagedPolicy": {
       const { Roles, PolicyDocument } = attachedSchema.parse(resolve(resource.Properties, scope));
       const policy = { name: id, policy: PolicyDocument };
+      if (Roles.length === 0) documents.boundaries.set(scope.resources.get(id)?.ref ?? "", policy);
       for (const role of Roles) {
         documents.attached.set(role, [...(documents.attached.get(role) ?? []), policy]);
       }
@@ -169,6 +221,10 @@ function madeUp({ Type, Properties }: Resource, key: string, scope: Scope): Depl
     }
     case "AWS::IAM::Role":
       return deployed(name, `arn:aws:iam::${account}:role${text("Path", "/")}${name}`);
+    case "AWS::IAM::ManagedPolicy": {
+      const policy = `arn:aws:iam::${account}:policy${text("Path", "/")}${text("ManagedPolicyName", name)}`;
+      return deployed(policy, policy);
+    }
     case "AWS::Lambda::Function": {
       const own = text("FunctionName", name);
       return deployed(own, `arn:aws:lambda:${region}:${account}:function:${own}`);

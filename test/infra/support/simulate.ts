@@ -57,6 +57,7 @@ function simulationOf(stage: PaperStage, role: PaperRole, question: Question): S
     resourceControlPolicies: [],
     ...(policy === undefined ? {} : { resourcePolicy: policy }),
     ...(endpoint === undefined ? {} : { vpcEndpointPolicies: [endpoint] }),
+    ...(role.boundary === null ? {} : { permissionBoundaryPolicies: withKnownNames([role.boundary]) }),
   };
 }
 

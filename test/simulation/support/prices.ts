@@ -68,7 +68,8 @@ export function monthOf({ alarmMetrics, clusters, readUnits, tableCalls, writeUn
       (busySeconds * memoryGigabytes * prices.lambdaGigabyteSecond + reconcilers * prices.lambdaRequest),
     table:
       minutesPerMonth * (readUnits * prices.readUnit + writeUnits * prices.writeUnit) +
-      ((clusters * itemBytesPerCluster) / gigabyte) * (prices.tableGigabyteMonth + prices.recoveryGigabyteMonth),
+      ((clusters * itemBytesPerCluster) / gigabyte) *
+        (prices.tableGigabyteMonth + prices.recoveryGigabyteMonth),
     key: prices.keyMonth,
     logs: ((minutesPerMonth * logBytes) / gigabyte) * prices.logGigabyte,
     alarms: alarmMetrics * prices.alarmMetricMonth,

@@ -7,10 +7,13 @@ import {
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Ec2Compute } from "../../../layers/aws/compute.ts";
 import { clientToken } from "../../../layers/domain/cluster/names.ts";
+import { nodeRoleName } from "../../../layers/domain/cluster/node-role.ts";
 import type { SecurityRule } from "../../../layers/domain/cluster/security-rules.ts";
 import type { Placement } from "../../../layers/ports/compute.ts";
+import { Roles } from "../../../local/endpoints/iam/roles.ts";
 import { settings } from "../../api/support/world.ts";
 import { type Ec2, startEc2, zones } from "../local/support/ec2.ts";
+import { account } from "../local/support/endpoints.ts";
 
 const clusterId = "clu_01JD3V9Q0CZ5J8W6T4S2R1N7KM";
 const nodeId = "nod_01JD3V9Q0CZ5J8W6T4S2R1N7KN";
@@ -31,16 +34,28 @@ let ec2: Ec2;
 let compute: Ec2Compute;
 beforeEach(async () => {
   ec2 = await startEc2();
+  makeProfile(clusterId);
   const { vpcId, launchTemplateId } = ec2;
   const subnets = Object.fromEntries(zones.map((zone, index) => [zone, ec2.subnets[index] ?? ""]));
   compute = new Ec2Compute(
     { ...settings, vpcId, launchTemplateId, subnets },
-    { config: ec2.operator, deadlines: { terminationMs: 3_000, releaseMs: 1_000, growthMs: 1_000 } },
+    {
+      config: ec2.operator,
+      deadlines: { terminationMs: 3_000, releaseMs: 1_000, profileMs: 1_000, growthMs: 1_000 },
+    },
   );
 });
 afterEach(async () => {
   await ec2.close();
 });
+
+/** As IAM keeps it. */
+function makeProfile(of: string): void {
+  const InstanceProfileName = nodeRoleName(settings.environment, of);
+  new Roles({ documents: ec2.documents, account }).actions["CreateInstanceProfile"]?.({
+    InstanceProfileName,
+  });
+}
 
 async function made(at: Placement = place) {
   const group = await compute.ensureSecurityGroup(clusterId, [amongNodes]);
@@ -58,6 +73,38 @@ const instances = async () =>
   (await ec2.client.send(new DescribeInstancesCommand({}))).Reservations?.flatMap(
     (one) => one.Instances ?? [],
   ) ?? [];
+
+describe("an instance that is launched", () => {
+  const otherClusterId = "clu_01JD3V9Q0CZ5J8W6T4S2R1N7KZ";
+  const elsewhere: Placement = { ...place, clusterId: otherClusterId };
+
+  test("has the profile of its own cluster", async () => {
+    await filled();
+    const [instance] = await instances();
+    expect(instance?.IamInstanceProfile?.Arn).toMatch(new RegExp(`/pgherd-local-${clusterId}$`));
+  });
+
+  test("waits for EC2 to know the profile that IAM has just made", async () => {
+    const parts = await made(elsewhere);
+    const launching = compute.ensureInstance(elsewhere, parts);
+    await expect.poll(() => refusals(), { timeout: 2_000 }).toBeGreaterThan(1);
+    makeProfile(otherClusterId);
+    await launching;
+    expect(await instances()).toHaveLength(1);
+  });
+
+  test("is given up where its cluster has no profile", async () => {
+    const launching = compute.ensureInstance(elsewhere, await made(elsewhere));
+    await expect(launching).rejects.toThrow(
+      /instance profile pgherd-local-clu_\w+ being known to EC2 did not happen/,
+    );
+  });
+
+  const refusals = () =>
+    ec2.recorder.list().filter(({ action, errorCode }) => {
+      return action === "RunInstances" && errorCode === "InvalidParameterValue";
+    }).length;
+});
 
 describe("a place that is made again", () => {
   const again: Placement = { ...place, generation: `${operationId}-4` };

@@ -180,22 +180,10 @@ describe("the stage `local`, deployed", () => {
     expect(deployment.authorizer).toEqual({ issuer, audience: ["pgherd"] });
   });
 
-  test("has timers and routes that lead to functions, and an instance profile that leads to a role", async () => {
+  test("has timers and routes that lead to functions", async () => {
     for (const { target } of deployment.rules) environment.lambda.resolve(target, null);
     for (const { integration } of deployment.routes) environment.lambda.resolve(integration, null);
     expect(deployment.rules.map(({ everySeconds }) => everySeconds)).toEqual(Array(8).fill(60));
-
-    const { launchTemplateId } = settingsOf("pgherd-local-create-cluster");
-    const answer = await environment.ec2.call(
-      "DescribeLaunchTemplateVersions",
-      { LaunchTemplateId: launchTemplateId },
-      operator,
-    );
-    const [version] = answer["launchTemplateVersionSet"] as {
-      launchTemplateData: { iamInstanceProfile: { arn: string } };
-    }[];
-    const profile = version?.launchTemplateData.iamInstanceProfile.arn ?? "";
-    expect(deployment.roleOf(profile)).toMatch(/IdentityRole/);
   });
 
   test("runs the API's bundle on its layer, from copies that the next synthesis leaves alone", async () => {

@@ -26,10 +26,19 @@ const keyArn = `arn:aws:kms:${region}:${account}:key/1`;
 const clusterId = "clu_01JD0000000000000000000000";
 const nodeTags = { "pgherd:environment": "local", "pgherd:cluster": clusterId };
 
+const nodeRole = `arn:aws:iam::${account}:role/nodes/node`;
+const nodeProfile = `arn:aws:iam::${account}:instance-profile/nodes/node`;
+const boundary = `arn:aws:iam::${account}:policy/nodes/boundary`;
+
 const surroundings: Surroundings = {
   region,
   account,
   keyOfParameter: () => keyArn,
+  iam: {
+    roleArn: (role) => (role === "node" ? nodeRole : null),
+    profileArn: (profile) => (profile === "node" ? nodeProfile : null),
+    boundaryOf: (role) => (role === "node" ? boundary : null),
+  },
   keyOfBucket: (bucket) => (bucket === "backups" ? keyArn : null),
   ec2: {
     tagsOf: (id) => (/^(i|vol|eni|sg)-/.test(id) ? nodeTags : {}),
@@ -94,6 +103,30 @@ describe("IAM is asked", () => {
       ["ec2:RunInstances", "launch-template/lt-01", {}],
       ["iam:PassRole", "role/node-profile", { "iam:PassedToService": "ec2.amazonaws.com" }],
     ]);
+  });
+
+  test("about a role of nodes by its path, its tags and its boundary, and about passing it on", () => {
+    const made = { Path: "/nodes/", Tags: { member: [{ Key: "pgherd:environment", Value: "local" }] } };
+    const tags = { "aws:RequestTag/pgherd:environment": "local" };
+    const bounded = { "iam:PermissionsBoundary": boundary };
+    expect(ask("iam", "CreateRole", { ...made, RoleName: "new", PermissionsBoundary: boundary })).toEqual([
+      ["iam:CreateRole", "role/nodes/new", { ...tags, ...bounded }],
+      ["iam:TagRole", "role/nodes/new", tags],
+    ]);
+    expect(ask("iam", "CreateInstanceProfile", { ...made, InstanceProfileName: "new" })).toEqual([
+      ["iam:CreateInstanceProfile", "instance-profile/nodes/new", tags],
+      ["iam:TagInstanceProfile", "instance-profile/nodes/new", tags],
+    ]);
+    expect(ask("iam", "PutRolePolicy", { RoleName: "node" })).toEqual([
+      ["iam:PutRolePolicy", "role/nodes/node", bounded],
+    ]);
+    const joined = { InstanceProfileName: "node", RoleName: "node" };
+    expect(ask("iam", "AddRoleToInstanceProfile", joined)).toEqual([
+      ["iam:AddRoleToInstanceProfile", "instance-profile/nodes/node", {}],
+      ["iam:PassRole", "role/nodes/node", { "iam:PassedToService": "ec2.amazonaws.com" }],
+    ]);
+    // What is not there has no path.
+    expect(ask("iam", "DeleteRole", { RoleName: "gone" })).toEqual([["iam:DeleteRole", "role/gone", {}]]);
   });
 
   test("about document and instance of a command", () => {
@@ -209,6 +242,24 @@ describe("the record", () => {
     expect(parseRecord(await readFile(file, "utf8"))).toHaveLength(3);
   });
 
+  test("takes nodes of all clusters for one, and what they do to their own cluster for another kind than the rest", async () => {
+    const file = join(directory, "nodes.jsonl");
+    const record = await PermissionRecord.open(file, onError);
+    const [one, two] = ["clu_01JD0000000000000000000000", "clu_01JD0000000000000000000001"];
+    const read = (node: string, of: string) =>
+      record.note({ ...use(`parameter/${of}/users/admin`), role: `pgherd-local-${node}` });
+    read(one, one);
+    read(two, two);
+    read(two, one);
+    read(one, two);
+    await record.flush();
+    const lines = parseRecord(await readFile(file, "utf8"));
+    expect(lines.map((line) => line.kind === "use" && [line.role, line.resource])).toEqual([
+      [`pgherd-local-${one}`, `parameter/${one}/users/admin`],
+      [`pgherd-local-${two}`, `parameter/${one}/users/admin`],
+    ]);
+  });
+
   test("ends with a note of it when there are more kinds than it has room for", async () => {
     const file = join(directory, "full.jsonl");
     const record = await PermissionRecord.open(file, onError);
@@ -235,7 +286,7 @@ test("an environment records what its roles call through the endpoints, and neit
   const onError = vi.fn();
   const permissions = await openPermissions({ file, region, account, documents, onError });
   const endpoints = await startEndpoints([ssm], undefined, permissions.onCall);
-  permissions.deployed({ resources: {}, keyOfBucket: () => null, roleOf: () => null });
+  permissions.deployed({ resources: {}, keyOfBucket: () => null });
   const role = new SSMClient(endpoints.as("maker"));
   const operator = new SSMClient(endpoints.operator);
   await role.send(

@@ -4,6 +4,7 @@ import { Recorder } from "../../../../local/endpoints/recorder.ts";
 import { EndpointServer, type ObjectFront } from "../../../../local/endpoints/server.ts";
 import type { Service } from "../../../../local/endpoints/service.ts";
 import { StsService } from "../../../../local/endpoints/sts.ts";
+import type { Refusal } from "../../../../local/permissions/refuse.ts";
 import type { CallListener } from "../../../../local/permissions/watch.ts";
 
 export const account = "000000000000";
@@ -14,6 +15,7 @@ export async function startEndpoints(
   services: readonly Service[],
   objects?: ObjectFront,
   onCall?: CallListener,
+  refusal?: Refusal,
 ) {
   const identities = new Identities({ key: Buffer.alloc(32, 7), account });
   const recorder = new Recorder();
@@ -26,6 +28,7 @@ export async function startEndpoints(
     faults,
     ...(objects === undefined ? {} : { objects }),
     ...(onCall === undefined ? {} : { onCall }),
+    ...(refusal === undefined ? {} : { refusal }),
     onError: (error) => errors.push(error),
   });
   const port = await server.listen({ host: "127.0.0.1", port: 0 });

@@ -31,6 +31,11 @@ export const settings: EnvironmentSettings = {
   orphanGraceSeconds: 120,
   nodeProgram: { bucket: "assets", key: "node.cjs", sha256: "0".repeat(64) },
   nodeDocument: "document",
+  nodeRoles: {
+    partition: "aws",
+    account: "000000000000",
+    boundaryArn: "arn:aws:iam::000000000000:policy/nodes",
+  },
   backups: { bucket: "backups" },
   schedules: { group: "group", targetArn: "target", roleArn: "role" },
   keyId: "key",
