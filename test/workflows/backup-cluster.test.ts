@@ -1,67 +1,43 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Backup, BackupType, Operation } from "../../layers/domain/index.ts";
 import { cipherPassParameter } from "../../layers/domain/index.ts";
-import { CommandError, type NodeCommandPort } from "../../layers/ports/index.ts";
-import { type Cloud, openCloud } from "../world/cloud.ts";
-import { ControlPlane } from "../world/control-plane.ts";
+import { CommandError } from "../../layers/ports/index.ts";
+import { openCloud } from "../world/cloud.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 import { inventory } from "../world/expectations.ts";
+import { type MadeCluster, makeCluster } from "../world/made-cluster.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
+const dynamodb = useDynamoDB();
 
-interface Scene extends AsyncDisposable {
-  readonly cloud: Cloud;
-  readonly plane: ControlPlane;
-  readonly clusterId: string;
+interface Scene extends MadeCluster {
   /** Instances that take no commands. */
   readonly deaf: Set<string>;
-  /** The last one leads. */
-  readonly nodeIds: readonly string[];
   take(type?: BackupType): Promise<{ operation: Operation; backup: Backup }>;
   backupOf(operation: Operation): Promise<Backup>;
   repository(): readonly (string | null)[];
 }
 
 async function open(members = 3): Promise<Scene> {
-  const cloud = await openCloud(dynamodb);
   const deaf = new Set<string>();
-  const commands: NodeCommandPort = {
-    awaitOnline: (...asked) => cloud.ports.commands.awaitOnline(...asked),
-    run: async (target, verb, input) => {
-      const { instanceId } = target;
-      if (deaf.has(instanceId)) throw new CommandError("node-not-online", instanceId, "it is not online");
-      return cloud.ports.commands.run(target, verb, input);
-    },
-  };
-  const plane = new ControlPlane(cloud, { ...cloud.ports, commands });
-  const { cluster } = await plane.create({ name: "orders", members });
-  if (cluster === null) throw new Error("the cluster was not created");
-  const { id: clusterId } = cluster;
+  const made = await makeCluster(await openCloud(dynamodb), { members }, (_verb, { instanceId }) => {
+    if (deaf.has(instanceId)) throw new CommandError("node-not-online", instanceId, "it is not online");
+  });
+  const { cloud, clusterId, plane } = made;
   const backupOf = async ({ request }: Operation): Promise<Backup> => {
     const backup = await cloud.ports.store.getBackup(clusterId, String(request?.["backupId"]));
     if (backup === null) throw new Error("there is no such backup");
     return backup;
   };
   return {
-    cloud,
-    plane,
-    clusterId,
+    ...made,
     deaf,
-    nodeIds: cluster.nodes.map(({ id }) => id).toSorted(),
     backupOf,
     take: async (type) => {
       const operation = await plane.carryOut(await plane.writeBackup(clusterId, type));
       return { operation, backup: await backupOf(operation) };
     },
     repository: () => (cloud.machines.backups.repositories.get(clusterId) ?? []).map((one) => one.backupId),
-    [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
   };
 }
 

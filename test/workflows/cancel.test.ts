@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { failoverWorkflow } from "../../functions/workflows/failover-cluster.ts";
 import { reinitializeLoop } from "../../functions/workflows/reinitialize-node.ts";
 import { switchoverWorkflow } from "../../functions/workflows/switchover-cluster.ts";
@@ -6,13 +6,9 @@ import type { OperationKind } from "../../layers/domain/index.ts";
 import { loopHandler, workflowHandler } from "../../layers/runtime/workflow.ts";
 import { openCloud } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(() => dynamodb[Symbol.asyncDispose]());
+const dynamodb = useDynamoDB();
 
 /** What a loop does before its first change is to look, which is in its own tests. */
 const kinds = [

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ClusterSpec } from "../../layers/domain/index.ts";
 import { openCloud } from "../world/cloud.ts";
 import {
@@ -9,13 +9,9 @@ import {
   openConverging,
 } from "../world/converging.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(() => dynamodb[Symbol.asyncDispose]());
+const dynamodb = useDynamoDB();
 
 type Request = Parameters<Converging["converge"]>[1];
 

@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { convergeDeadlines } from "../../functions/workflows/converge-cluster/deadlines.ts";
 import { makePlace, vacatePlace } from "../../functions/workflows/converge-cluster/places.ts";
 import type { ClusterNode, ConvergeRequest } from "../../layers/domain/index.ts";
 import { openCloud } from "../world/cloud.ts";
 import { type Converging, everythingTwice, expectConverged, openConverging } from "../world/converging.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(() => dynamodb[Symbol.asyncDispose]());
+const dynamodb = useDynamoDB();
 
 type Kind = "kept" | "fresh" | "moved";
 const kinds: readonly Kind[] = ["kept", "fresh", "moved"];

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ClusterSpec } from "../../layers/domain/index.ts";
 import { type Cloud, openCloud } from "../world/cloud.ts";
 import {
@@ -9,14 +9,10 @@ import {
   openConverging,
 } from "../world/converging.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 import { onStep } from "../world/steps.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(() => dynamodb[Symbol.asyncDispose]());
+const dynamodb = useDynamoDB();
 
 const sized = (members: number, dcs: ClusterSpec["dcs"]["members"]): Partial<ClusterSpec> => ({
   members,

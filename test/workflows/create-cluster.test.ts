@@ -1,5 +1,5 @@
 import { ulid } from "ulid";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { MakingPorts } from "../../functions/workflows/create-cluster/ports.ts";
 import { createClusterWorkflow } from "../../functions/workflows/create-cluster.ts";
 import { prefixed } from "../../layers/domain/ids.ts";
@@ -8,17 +8,11 @@ import { stepsOf } from "../../layers/runtime/workflow.ts";
 import type { FaultRule } from "../../local/endpoints/faults.ts";
 import { type Cloud, openCloud, zones } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 import { expectUnwound, inventory, inventoryOf } from "../world/expectations.ts";
 import { onStep } from "../world/steps.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
+const dynamodb = useDynamoDB();
 
 const stepNames = createClusterWorkflow()
   .chapters.flatMap(stepsOf)

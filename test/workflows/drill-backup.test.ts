@@ -1,34 +1,23 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Backup, drillRequestSchema, type Operation } from "../../layers/domain/index.ts";
 import { type Cloud, openCloud } from "../world/cloud.ts";
-import { ControlPlane } from "../world/control-plane.ts";
+import type { ControlPlane } from "../world/control-plane.ts";
 import { crashAlways, crashAt, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 import { inventory, inventoryOf } from "../world/expectations.ts";
+import { lastBackup, makeCluster } from "../world/made-cluster.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
+const dynamodb = useDynamoDB();
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
 /** A cluster with a backup. */
 async function open(cloud: Cloud): Promise<{ plane: ControlPlane; backup: Backup }> {
-  const plane = new ControlPlane(cloud);
-  const { operation } = await plane.create({ name: "orders", members: 1 });
-  await plane.carryOut(await plane.writeBackup(operation.clusterId));
-  return { plane, backup: await lastBackup(cloud, operation.clusterId) };
-}
-
-async function lastBackup(cloud: Cloud, clusterId: string): Promise<Backup> {
-  const backup = (await cloud.ports.store.allBackups(clusterId)).at(-1);
-  if (backup === undefined) throw new Error("there is no backup");
-  return backup;
+  const made = await makeCluster(cloud);
+  const { clusterId, plane } = made;
+  await plane.carryOut(await plane.writeBackup(clusterId));
+  return { plane, backup: await lastBackup(cloud, clusterId) };
 }
 
 const throwAwayOf = ({ request }: Operation) => drillRequestSchema.parse(request).throwAway;

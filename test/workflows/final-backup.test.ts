@@ -1,41 +1,17 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { cipherPassParameter } from "../../layers/domain/index.ts";
-import { type Cloud, openCloud } from "../world/cloud.ts";
-import { ControlPlane } from "../world/control-plane.ts";
+import { openCloud } from "../world/cloud.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 import { inventory, inventoryOf } from "../world/expectations.ts";
+import { type MadeCluster, makeCluster } from "../world/made-cluster.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
+const dynamodb = useDynamoDB();
 
 const members = 3;
 
-interface Scene extends AsyncDisposable {
-  readonly cloud: Cloud;
-  readonly plane: ControlPlane;
-  readonly clusterId: string;
-  backups(): Promise<readonly string[]>;
-}
-
-async function open(): Promise<Scene> {
-  const cloud = await openCloud(dynamodb);
-  const plane = new ControlPlane(cloud);
-  const { operation } = await plane.create({ name: "orders", members });
-  const { clusterId } = operation;
-  return {
-    cloud,
-    plane,
-    clusterId,
-    backups: async () => (await cloud.ports.store.allBackups(clusterId)).map(({ state }) => state),
-    [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
-  };
-}
+const open = async (): Promise<MadeCluster> => makeCluster(await openCloud(dynamodb), { members });
+const statesOf = async (scene: MadeCluster) => (await scene.backups()).map(({ state }) => state);
 
 describe("a delete with a final backup", () => {
   test("takes it, archives what was written after it, and keeps what makes a cluster of it", async () => {
@@ -44,7 +20,7 @@ describe("a delete with a final backup", () => {
     const before = await cloud.ports.store.getCluster(clusterId);
     const deleted = await plane.delete(clusterId, true);
     expect(deleted).toMatchObject({ state: "succeeded", progress: 1 });
-    expect(await scene.backups()).toEqual(["succeeded"]);
+    expect(await statesOf(scene)).toEqual(["succeeded"]);
     expect(cloud.machines.backups.archived).toEqual([clusterId]);
     expect(await inventory(cloud)).toEqual({ parameter: 1 });
     expect(await cloud.ports.secrets.find(cipherPassParameter("test", clusterId))).not.toBeNull();
@@ -67,7 +43,7 @@ describe("a delete with a final backup", () => {
     await using scene = await open();
     await scene.plane.carryOut(await scene.plane.writeBackup(scene.clusterId));
     await scene.plane.delete(scene.clusterId, true);
-    const backups = await scene.cloud.ports.store.allBackups(scene.clusterId);
+    const backups = await scene.backups();
     expect(backups.map(({ type }) => type)).toEqual(["full", "incr"]);
   });
 
@@ -90,7 +66,7 @@ describe("a delete with a final backup", () => {
     expect(await cloud.ports.store.getDeletedCluster(clusterId)).toBeNull();
     cloud.machines.backups.objection = () => null;
     expect(await plane.delete(clusterId, true)).toMatchObject({ state: "succeeded" });
-    expect(await scene.backups()).toEqual(["failed", "succeeded"]);
+    expect(await statesOf(scene)).toEqual(["failed", "succeeded"]);
   });
 
   test("waits for a backup that is being taken, and then takes its own", async () => {
@@ -101,7 +77,7 @@ describe("a delete with a final backup", () => {
     const written = await plane.writeDelete(clusterId, true);
     const [taken, deleted] = await Promise.all([plane.carryOut(other), plane.carryOut(written)]);
     expect([taken.state, deleted.state]).toEqual(["succeeded", "succeeded"]);
-    expect(await scene.backups()).toEqual(["succeeded", "succeeded"]);
+    expect(await statesOf(scene)).toEqual(["succeeded", "succeeded"]);
     expect(cloud.machines.backups.faults).toEqual([]);
   });
 
@@ -119,7 +95,7 @@ describe("a delete with a final backup", () => {
     };
     expect(await plane.carryOut(written)).toMatchObject({ state: "cancelled" });
     await plane.settled();
-    expect(await scene.backups()).toEqual(["cancelled"]);
+    expect(await statesOf(scene)).toEqual(["cancelled"]);
     expect(await inventory(cloud)).toEqual(inventoryOf(members));
     const after = await cloud.ports.store.getCluster(clusterId);
     expect(after).toEqual({ ...before, updatedAt: after?.updatedAt });
@@ -132,7 +108,7 @@ describe("a delete with a final backup", () => {
     const count = crashAlways(plane, side);
     expect(await plane.carryOut(written)).toMatchObject({ state: "succeeded" });
     expect(count.crashes).toBeGreaterThan(8);
-    expect(await scene.backups()).toEqual(["succeeded"]);
+    expect(await statesOf(scene)).toEqual(["succeeded"]);
     expect(cloud.machines.backups.begun).toHaveLength(1);
     expect(await inventory(cloud)).toEqual({ parameter: 1 });
   });
@@ -157,7 +133,7 @@ describe("a delete with a final backup", () => {
     expect(await cloud.ports.store.getCluster(clusterId)).toMatchObject({ status: "failed" });
     cloud.faults.clear();
     expect(await plane.delete(clusterId)).toMatchObject({ state: "succeeded" });
-    expect(await scene.backups()).toEqual(["succeeded"]);
+    expect(await statesOf(scene)).toEqual(["succeeded"]);
     expect(await cloud.ports.store.getDeletedCluster(clusterId)).toMatchObject({ hasBackups: true });
   });
 
@@ -181,6 +157,6 @@ test("a delete without a final backup takes none, and keeps those that there are
   const { cloud, clusterId, plane } = scene;
   await plane.carryOut(await plane.writeBackup(clusterId));
   expect((await plane.delete(clusterId, false)).state).toBe("succeeded");
-  expect(await scene.backups()).toEqual(["succeeded"]);
+  expect(await statesOf(scene)).toEqual(["succeeded"]);
   expect(await cloud.ports.store.getDeletedCluster(clusterId)).toMatchObject({ hasBackups: true });
 });

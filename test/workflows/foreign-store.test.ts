@@ -10,20 +10,18 @@ import {
 } from "../../layers/domain/index.ts";
 import { credentialsParameter, type Elsewhere, openElsewhere } from "../unit/store/support/elsewhere.ts";
 import { type Cloud, openCloud } from "../world/cloud.ts";
-import { ControlPlane } from "../world/control-plane.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import type { ControlPlane } from "../world/control-plane.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
+import { lastBackup, makeCluster, sourceOf } from "../world/made-cluster.ts";
 
 const dayMs = 24 * 3600 * 1000;
 
-let dynamodb: DynamoDB;
+const dynamodb = useDynamoDB();
 let elsewhere: Elsewhere;
 beforeAll(async () => {
-  [dynamodb, elsewhere] = await Promise.all([openDynamoDB(), openElsewhere()]);
+  elsewhere = await openElsewhere();
 });
-afterAll(async () => {
-  await elsewhere[Symbol.asyncDispose]();
-  await dynamodb[Symbol.asyncDispose]();
-});
+afterAll(() => elsewhere[Symbol.asyncDispose]());
 
 /** As somebody puts it there with a client of their own. */
 async function giveKey(cloud: Cloud, keys: StoreKeys = elsewhere.keys): Promise<void> {
@@ -42,16 +40,12 @@ interface Scene {
 
 /** A cluster with a backup. */
 async function open(cloud: Cloud, store: BackupStore | null): Promise<Scene> {
-  const plane = new ControlPlane(cloud);
-  const { operation } = await plane.create({ name: "orders", members: 1, backup: { store } });
-  expect(operation).toMatchObject({ state: "succeeded" });
-  const { clusterId } = operation;
+  const made = await makeCluster(cloud, { backup: { store } });
+  const { clusterId, plane } = made;
+  expect(await made.read()).toMatchObject({ status: "available" });
   await plane.carryOut(await plane.writeBackup(clusterId));
-  const [backup] = await cloud.ports.store.allBackups(clusterId);
-  if (backup?.label == null) throw new Error("there is no backup");
-  const { id: backupId, label, shard } = backup;
-  const source = { clusterId, shard, backupId, label, target: "latest", exclusive: false } as const;
-  return { plane, source, backup };
+  const backup = await lastBackup(cloud, clusterId);
+  return { plane, source: sourceOf(backup, "latest"), backup };
 }
 
 /** The place of a cluster in the store. */

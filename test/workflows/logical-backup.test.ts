@@ -1,28 +1,17 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Backup, LoadRequest, Operation } from "../../layers/domain/index.ts";
 import { cipherPassParameter } from "../../layers/domain/index.ts";
-import { type Cloud, openCloud } from "../world/cloud.ts";
-import { ControlPlane } from "../world/control-plane.ts";
+import { openCloud } from "../world/cloud.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 import { expectUnwound, inventory, inventoryOf } from "../world/expectations.ts";
+import { type MadeCluster, makeCluster } from "../world/made-cluster.ts";
 import type { PaperLogical } from "../world/paper-logical.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
+const dynamodb = useDynamoDB();
 
-interface Scene extends AsyncDisposable {
-  readonly cloud: Cloud;
-  readonly plane: ControlPlane;
+interface Scene extends MadeCluster {
   readonly logical: PaperLogical;
-  readonly clusterId: string;
-  /** The last one leads. */
-  readonly nodeIds: readonly string[];
   begin(): Promise<Operation>;
   take(): Promise<{ operation: Operation; backup: Backup }>;
   backupOf(operation: Operation): Promise<Backup>;
@@ -30,12 +19,9 @@ interface Scene extends AsyncDisposable {
 }
 
 async function open(members = 3, keep?: number): Promise<Scene> {
-  const cloud = await openCloud(dynamodb);
-  const plane = new ControlPlane(cloud);
   const backup = keep === undefined ? {} : { backup: { retention: { logical: keep } } };
-  const { cluster } = await plane.create({ name: "orders", members, ...backup });
-  if (cluster === null) throw new Error("the cluster was not created");
-  const { id: clusterId } = cluster;
+  const made = await makeCluster(await openCloud(dynamodb), { members, ...backup });
+  const { cloud, clusterId, plane } = made;
   const begin = () => plane.writeBackup(clusterId, "logical");
   const backupOf = async ({ request }: Operation): Promise<Backup> => {
     const found = await cloud.ports.store.getBackup(clusterId, String(request?.["backupId"]));
@@ -43,11 +29,8 @@ async function open(members = 3, keep?: number): Promise<Scene> {
     return found;
   };
   return {
-    cloud,
-    plane,
+    ...made,
     logical: cloud.machines.logical,
-    clusterId,
-    nodeIds: cluster.nodes.map(({ id }) => id).toSorted(),
     begin,
     backupOf,
     take: async () => {
@@ -58,7 +41,6 @@ async function open(members = 3, keep?: number): Promise<Scene> {
       source: { clusterId, shard: 0, backupId, database: "app" },
       name,
     }),
-    [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
   };
 }
 

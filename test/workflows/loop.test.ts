@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ClusterPorts } from "../../functions/workflows/ports.ts";
 import { type Loop, loopHandler } from "../../layers/runtime/workflow.ts";
 import { type Cloud, openCloud } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
 import { crashAlways, crashAt, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 import { haste } from "../world/in-process-durable.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(() => dynamodb[Symbol.asyncDispose]());
+const dynamodb = useDynamoDB();
 
 type Change = { readonly to: number };
 

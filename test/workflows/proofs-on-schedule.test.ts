@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { endWhatIsOver } from "../../functions/reconcilers/expirations/expire.ts";
 import { beginMissedBackups } from "../../functions/reconcilers/scheduled-backups/reconcile.ts";
 import { startScheduledProof } from "../../functions/schedules/start-backup/proofs.ts";
 import {
   type AppliedSchedules,
-  type Cluster,
   drillRequestSchema,
   noTimers,
   type Operation,
@@ -12,28 +11,21 @@ import {
   wellSentence,
 } from "../../layers/domain/index.ts";
 import { type Cloud, openCloud, zones } from "../world/cloud.ts";
-import { ControlPlane } from "../world/control-plane.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 import { inventory, inventoryOf } from "../world/expectations.ts";
+import { makeCluster } from "../world/made-cluster.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
+const dynamodb = useDynamoDB();
 
 const minuteMs = 60_000;
 const log = (): void => undefined;
 
 /** A cluster with a backup, and what looks after it. */
 async function open(cloud: Cloud, members = 1) {
-  const plane = new ControlPlane(cloud);
+  const made = await makeCluster(cloud, { members });
+  const { clusterId, plane } = made;
   const { store } = cloud.ports;
-  const { operation } = await plane.create({ name: "orders", members });
-  const { clusterId } = operation;
   await plane.carryOut(await plane.writeBackup(clusterId));
   const world = { store, executions: plane.executions, zones, now: () => new Date(), log };
   return {
@@ -42,11 +34,7 @@ async function open(cloud: Cloud, members = 1) {
     fire: (kind: ProofKind, at: string) => startScheduledProof(world, clusterId, { kind, at }),
     look: () => beginMissedBackups(world),
     tidy: () => endWhatIsOver(world),
-    read: async (): Promise<Cluster> => {
-      const cluster = await store.getCluster(clusterId);
-      if (cluster === null) throw new Error("the cluster is gone");
-      return cluster;
-    },
+    read: made.read,
     operations: async (): Promise<readonly Operation[]> =>
       (await store.listOperations({ limit: 50, cursor: null, clusterId })).items,
   };

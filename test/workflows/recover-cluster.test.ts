@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { convergeDeadlines } from "../../functions/workflows/converge-cluster/deadlines.ts";
 import type { ClusterPorts } from "../../functions/workflows/ports.ts";
 import { recoverClusterLoop } from "../../functions/workflows/recover-cluster.ts";
@@ -7,13 +7,9 @@ import { type Loop, loopHandler } from "../../layers/runtime/workflow.ts";
 import { type Cloud, openCloud } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(() => dynamodb[Symbol.asyncDispose]());
+const dynamodb = useDynamoDB();
 
 /** Nodes that never answer must not hold a test for minutes. */
 const deadlines = {

@@ -1,33 +1,20 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Backup, Operation, RestoreRequest, RestoreSource } from "../../layers/domain/index.ts";
+import { describe, expect, test } from "vitest";
+import type { Operation, RestoreRequest, RestoreSource } from "../../layers/domain/index.ts";
 import { type Cloud, openCloud } from "../world/cloud.ts";
-import { ControlPlane } from "../world/control-plane.ts";
+import type { ControlPlane } from "../world/control-plane.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 import { expectUnwound, inventory, inventoryOf } from "../world/expectations.ts";
+import { lastBackup, makeCluster, sourceOf } from "../world/made-cluster.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
+const dynamodb = useDynamoDB();
 
 /** A cluster with a backup. */
 async function open(cloud: Cloud): Promise<{ plane: ControlPlane; source: RestoreSource }> {
-  const plane = new ControlPlane(cloud);
-  const { operation } = await plane.create({ name: "orders", members: 1 });
-  const { clusterId } = operation;
+  const made = await makeCluster(cloud);
+  const { clusterId, plane } = made;
   await plane.carryOut(await plane.writeBackup(clusterId));
-  const [backup] = await cloud.ports.store.allBackups(clusterId);
-  return { plane, source: sourceOf(backup) };
-}
-
-function sourceOf(backup: Backup | undefined): RestoreSource {
-  if (backup?.label == null) throw new Error("there is no backup");
-  const { clusterId, id: backupId, label, shard } = backup;
-  return { clusterId, shard, backupId, label, target: { lsn: "0/900000" }, exclusive: false };
+  return { plane, source: sourceOf(await lastBackup(cloud, clusterId), { lsn: "0/900000" }) };
 }
 
 const write = (plane: ControlPlane, source: RestoreRequest): Promise<Operation> =>

@@ -1,121 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { endWhatIsOver } from "../../functions/reconcilers/expirations/expire.ts";
-import {
-  type Backup,
-  type Cluster,
-  keptHours,
-  type Operation,
-  type RestoreSource,
-  restorePointBefore,
-} from "../../layers/domain/index.ts";
-import type { NodeVerb } from "../../layers/domain/node/index.ts";
-import { CommandError, type NodeCommandPort } from "../../layers/ports/index.ts";
-import { type Cloud, openCloud } from "../world/cloud.ts";
-import { ControlPlane } from "../world/control-plane.ts";
-import { crashAlways, crashAt, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
-import { contentAtFirst, restoredContent } from "../world/paper-in-place.ts";
+import { describe, expect, test } from "vitest";
+import { keptHours, restorePointBefore } from "../../layers/domain/index.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
+import { contentAtFirst } from "../world/paper-in-place.ts";
 import { onStep } from "../world/steps.ts";
+import { inService, openScene, restored } from "./support/in-place-scene.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
-
-/** A workflow that never ends would run into this instead of the test's deadline. */
-const checkpointsMax = 300;
-/** A run that dies at each of them is beside those that die at one, and there every fourth is seen. */
-const stride = 4;
-/** No act on paper takes longer. */
-const actMs = 100;
-const target = { lsn: "0/900000" } as const;
-const restored = restoredContent(target);
-
-interface Scene extends AsyncDisposable {
-  readonly cloud: Cloud;
-  readonly plane: ControlPlane;
-  readonly clusterId: string;
-  /** Verb → how often it fails from now on, and which of its calls are meant. */
-  readonly failures: Map<NodeVerb, { times: number; skip: number }>;
-  cluster(): Promise<Cluster>;
-  writeRestore(change?: Partial<RestoreSource>): Promise<Operation>;
-  restore(change?: Partial<RestoreSource>): Promise<Operation>;
-  rollback(restore: Operation): Promise<Operation>;
-  confirm(restore: Operation): Promise<Operation>;
-  /** What an operator finds: data, what is kept beside it, who waits. */
-  seen(): Promise<object>;
-}
-
-async function open(members = 3): Promise<Scene> {
-  const cloud = await openCloud(dynamodb);
-  const failures: Scene["failures"] = new Map();
-  const commands: NodeCommandPort = {
-    awaitOnline: (...asked) => cloud.ports.commands.awaitOnline(...asked),
-    run: async (target, verb, input) => {
-      const failure = failures.get(verb);
-      if (failure !== undefined && failure.skip > 0) failure.skip -= 1;
-      else if (failure !== undefined && failure.times > 0) {
-        failure.times -= 1;
-        throw new CommandError("broken", target.instanceId, `${verb} is broken`);
-      }
-      return cloud.ports.commands.run(target, verb, input);
-    },
-  };
-  const plane = new ControlPlane(cloud, { ...cloud.ports, commands });
-  const { cluster: made } = await plane.create({ name: "orders", members });
-  if (made === null) throw new Error("the cluster was not created");
-  const { id: clusterId } = made;
-  await plane.carryOut(await plane.writeBackup(clusterId));
-  const [backup] = await cloud.ports.store.allBackups(clusterId);
-  const cluster = async (): Promise<Cluster> => {
-    const found = await cloud.ports.store.getCluster(clusterId);
-    if (found === null) throw new Error("the cluster is gone");
-    return found;
-  };
-  const write = (kind: Operation["kind"], request: NonNullable<Operation["request"]>) =>
-    plane.write(kind, clusterId, { status: "restoring", request });
-  const writeRestore: Scene["writeRestore"] = (change = {}) =>
-    write("restore-in-place", { ...sourceOf(backup), ...change });
-  return {
-    cloud,
-    plane,
-    clusterId,
-    failures,
-    cluster,
-    writeRestore,
-    restore: async (change) => plane.carryOut(await writeRestore(change)),
-    rollback: async ({ id: operationId }) => plane.carryOut(await write("rollback-restore", { operationId })),
-    confirm: async ({ id: operationId }) => plane.carryOut(await write("confirm-restore", { operationId })),
-    seen: async () => {
-      const { machines } = cloud;
-      const { paused, stopped } = await machines.maintenance.database(clusterId);
-      const { timelines: _own, ...data } = machines.inPlace.seen(clusterId);
-      const faults = [...machines.inPlace.faults, ...machines.backups.faults];
-      return { ...data, paused, stopped: stopped.size, faults };
-    },
-    [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
-  };
-}
-
-function sourceOf(backup: Backup | undefined): RestoreSource {
-  if (backup?.label == null) throw new Error("there is no backup");
-  const { clusterId, id: backupId, label, shard } = backup;
-  return { clusterId, shard, backupId, label, target, exclusive: false };
-}
-
-/** Everybody has this data and is at work; `kept` of each node lies beside it. */
-const inService = (content: string, kept = 0, members = 3) => ({
-  contents: Array.from({ length: members }, () => content),
-  kept: Array.from({ length: members }, () => kept),
-  held: 0,
-  closed: 0,
-  paused: false,
-  stopped: 0,
-  faults: [],
-});
+const dynamodb = useDynamoDB();
+const open = (members?: number) => openScene(dynamodb, members);
 
 describe("a restore in place", () => {
   test("leaves every member with the data of then, and beside it what there was", async () => {
@@ -128,9 +19,9 @@ describe("a restore in place", () => {
 
   test("says until when there is a way back, and where the cluster's past branches", async () => {
     await using scene = await open();
-    const before = await scene.cluster();
+    const before = await scene.read();
     const operation = await scene.restore();
-    const { branches, kept, paused, status } = await scene.cluster();
+    const { branches, kept, paused, status } = await scene.read();
     expect({ status, paused }).toEqual({ status: "available", paused: null });
     expect(kept).toMatchObject({ operationId: operation.id });
     const hours = (Date.parse(kept?.until ?? "") - Date.parse(kept?.since ?? "")) / 3_600_000;
@@ -216,7 +107,7 @@ describe("a restore in place that does not come to its end leaves the data that 
       },
     });
     expect(await scene.seen()).toEqual(inService(contentAtFirst));
-    expect(await scene.cluster()).toMatchObject({
+    expect(await scene.read()).toMatchObject({
       status: "degraded",
       kept: null,
       branches: [],
@@ -268,7 +159,7 @@ describe("a restore in place that does not come to its end leaves the data that 
       const which = { verb, skip };
       expect({ ...which, error: operation.error?.code }).toEqual({ ...which, error: "broken" });
       expect({ ...which, ...(await scene.seen()) }).toEqual({ ...which, ...inService(contentAtFirst) });
-      expect(await scene.cluster()).toMatchObject({ kept: null, branches: [], paused: null });
+      expect(await scene.read()).toMatchObject({ kept: null, branches: [], paused: null });
       const unfinished = ["running", "undoing", "undo-failed"];
       expect(operation.steps.filter((step) => unfinished.includes(step.state))).toEqual([]);
     }
@@ -352,166 +243,8 @@ describe("past the point of no return", () => {
       error: { message: expect.stringContaining("Nothing was undone") },
     });
     expect(await scene.seen()).toEqual(inService(restored, 1));
-    expect(await scene.cluster()).toMatchObject({ status: "degraded", kept: { operationId: operation.id } });
+    expect(await scene.read()).toMatchObject({ status: "degraded", kept: { operationId: operation.id } });
     expect((await scene.rollback(operation)).state).toBe("succeeded");
     expect(await scene.seen()).toEqual(inService(contentAtFirst));
   });
-});
-
-describe.each(sides)("a control plane that dies %s a checkpoint", (side) => {
-  test("of a restore in place, at every one of them, comes to the same", async () => {
-    await using scene = await open();
-    const operation = await scene.writeRestore();
-    const count = crashAlways(scene.plane, side);
-    expect(await scene.plane.carryOut(operation)).toMatchObject({ state: "succeeded" });
-    expect(count.crashes).toBeGreaterThan(operation.steps.length);
-    expect(await scene.seen()).toEqual(inService(restored, 1));
-  });
-
-  test("of a restore in place that fails, at every one of them, puts back what there was", async () => {
-    await using scene = await open();
-    scene.cloud.machines.inPlace.failure = "FATAL:  no";
-    const operation = await scene.writeRestore();
-    crashAlways(scene.plane, side);
-    expect(await scene.plane.carryOut(operation)).toMatchObject({ state: "failed" });
-    expect(await scene.seen()).toEqual(inService(contentAtFirst));
-  });
-
-  test("of a rollback, at every one of them, comes to the same", async () => {
-    await using scene = await open();
-    const restore = await scene.restore();
-    crashAlways(scene.plane, side);
-    expect(await scene.rollback(restore)).toMatchObject({ state: "succeeded" });
-    expect(await scene.seen()).toEqual(inService(contentAtFirst));
-  });
-
-  test("of a restore or of its rollback, whichever it is, comes to the same", async () => {
-    await using scene = await open(1);
-    for (let number = 1; ; number += stride) {
-      expect(number).toBeLessThan(checkpointsMax);
-      const whileRestoring = crashAt(scene.plane, number, side);
-      const restore = await scene.restore();
-      expect({ number, error: restore.error }).toEqual({ number, error: undefined });
-      expect({ number, ...(await scene.seen()) }).toEqual({ number, ...inService(restored, 1, 1) });
-      const whileGoingBack = crashAt(scene.plane, number, side);
-      const rollback = await scene.rollback(restore);
-      expect({ number, error: rollback.error }).toEqual({ number, error: undefined });
-      expect({ number, ...(await scene.seen()) }).toEqual({ number, ...inService(contentAtFirst, 0, 1) });
-      if (whileRestoring.crashes + whileGoingBack.crashes === 0) break;
-    }
-  });
-});
-
-test("an execution that is lost, wherever it is, leaves the data of before or the restored, in service", async () => {
-  await using scene = await open();
-  for (let number = 1; ; number += stride) {
-    expect(number).toBeLessThan(checkpointsMax);
-    const operation = await scene.writeRestore();
-    let count = 0;
-    scene.plane.hooks.afterCheckpoint = async () => {
-      count += 1;
-      if (count === number) await scene.plane.executions.stop("restore-in-place", operation.id, 0);
-    };
-    await scene.plane.executions.start("restore-in-place", {
-      operationId: operation.id,
-      clusterId: scene.clusterId,
-    });
-    await scene.plane.settled();
-    // What it was at comes to its end.
-    await new Promise((resolve) => setTimeout(resolve, actMs));
-    scene.plane.hooks.afterCheckpoint = () => undefined;
-    const isLost = (await scene.plane.read(operation.id)).endedAt === null;
-    const recovery = { attempt: 1, reason: "its execution ended" };
-    const ended = isLost ? await scene.plane.carryOut(operation, recovery) : operation;
-    const before = (await scene.cluster()).kept === null;
-    const content = before ? contentAtFirst : restored;
-    expect({ number, ...(await scene.seen()) }).toEqual({ number, ...inService(content, before ? 0 : 1) });
-    if (isLost) expect(ended.state).toBe(before ? "failed" : "succeeded");
-    if (!isLost) break;
-    if (!before) expect((await scene.rollback(operation)).state).toBe("succeeded");
-  }
-});
-
-describe("a rollback", () => {
-  test("returns to the data of before on every member, on a timeline that nobody has used", async () => {
-    await using scene = await open();
-    const restore = await scene.restore();
-    scene.cloud.machines.inPlace.write(scene.clusterId, "written since");
-    const operation = await scene.rollback(restore);
-    expect(operation.error).toBeUndefined();
-    expect(await scene.seen()).toEqual(inService(contentAtFirst));
-    expect(scene.cloud.machines.inPlace.seen(scene.clusterId).timelines).toEqual([3, 3, 3]);
-    const { branches, kept } = await scene.cluster();
-    expect(kept).toBeNull();
-    expect(branches.map(({ left, timeline }) => [left.timeline, timeline])).toEqual([
-      [1, 2],
-      [2, 3],
-    ]);
-  });
-
-  test("that fails, wherever it is, leaves the restored data in service, and can be tried again", async () => {
-    await using scene = await open();
-    const restore = await scene.restore();
-    for (const [verb, skip] of [
-      ["preserve-state", 0],
-      ["take-kept-data", 1],
-      ["restore-data", 1],
-      ["start-member", 0],
-      ["ensure-stanza", 0],
-    ] as const) {
-      scene.failures.set(verb, { skip, times: 1 });
-      const operation = await scene.rollback(restore);
-      expect({ verb, error: operation.error?.code }).toEqual({ verb, error: "broken" });
-      expect({ verb, ...(await scene.seen()) }).toEqual({ verb, ...inService(restored, 1) });
-      expect((await scene.cluster()).kept?.operationId).toBe(restore.id);
-    }
-    expect((await scene.rollback(restore)).state).toBe("succeeded");
-    expect(await scene.seen()).toEqual(inService(contentAtFirst));
-  });
-
-  test("of what is kept no more fails before anything is stopped", async () => {
-    await using scene = await open();
-    const restore = await scene.restore();
-    await scene.confirm(restore);
-    expect(await scene.rollback(restore)).toMatchObject({ state: "failed", error: { code: "nothing-kept" } });
-    expect(await scene.seen()).toEqual(inService(restored));
-  });
-});
-
-describe("a confirmation", () => {
-  test("drops what was kept, and nothing else", async () => {
-    await using scene = await open();
-    const operation = await scene.confirm(await scene.restore());
-    expect(operation.state).toBe("succeeded");
-    expect(await scene.seen()).toEqual(inService(restored));
-    expect(await scene.cluster()).toMatchObject({ status: "available", kept: null, branches: { length: 1 } });
-  });
-
-  test("comes by itself when the time is over, and not before", async () => {
-    await using scene = await open();
-    await scene.restore();
-    const { until = "" } = (await scene.cluster()).kept ?? {};
-    const at = (ms: number) => ({
-      store: scene.cloud.ports.store,
-      executions: scene.plane.executions,
-      now: () => new Date(ms),
-      log: () => undefined,
-    });
-    await endWhatIsOver(at(Date.parse(until) - 1));
-    expect((await scene.cluster()).activeOperationId).toBeNull();
-    await endWhatIsOver(at(Date.parse(until)));
-    await scene.plane.settled();
-    expect((await scene.cluster()).kept).toBeNull();
-    expect(await scene.seen()).toEqual(inService(restored));
-  });
-});
-
-test("what could not be dropped goes with the next restore, and makes room for it", async () => {
-  await using scene = await open();
-  const first = await scene.restore();
-  scene.failures.set("drop-aside-data", { skip: 0, times: 3 });
-  expect((await scene.confirm(first)).state).toBe("failed");
-  expect(await scene.seen()).toMatchObject({ kept: [1, 1, 1] });
-  expect((await scene.restore()).state).toBe("succeeded");
-  expect(await scene.seen()).toEqual(inService(restored, 1));
 });

@@ -1,47 +1,27 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Operation, RestorePoint } from "../../layers/domain/index.ts";
 import { CommandError, type NodeCommandPort } from "../../layers/ports/index.ts";
-import { type Cloud, openCloud } from "../world/cloud.ts";
+import { openCloud } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
+import { type MadeCluster, makeCluster } from "../world/made-cluster.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
+const dynamodb = useDynamoDB();
 
-interface Scene extends AsyncDisposable {
-  readonly cloud: Cloud;
-  readonly plane: ControlPlane;
-  readonly clusterId: string;
+interface Scene extends MadeCluster {
   make(name: string): Promise<Operation>;
   find(name: string): Promise<RestorePoint | null>;
 }
 
 /** `before`: called with each command before the node gets it. */
 async function open(before: (verb: string) => void = () => undefined): Promise<Scene> {
-  const cloud = await openCloud(dynamodb);
-  const commands: NodeCommandPort = {
-    awaitOnline: (...asked) => cloud.ports.commands.awaitOnline(...asked),
-    run: async (target, verb, input) => {
-      before(verb);
-      return cloud.ports.commands.run(target, verb, input);
-    },
-  };
-  const plane = new ControlPlane(cloud, { ...cloud.ports, commands });
-  const { operation } = await plane.create({ name: "orders", members: 2 });
-  const { clusterId } = operation;
+  const made = await makeCluster(await openCloud(dynamodb), { members: 2 }, before);
+  const { cloud, clusterId, plane } = made;
   return {
-    cloud,
-    plane,
-    clusterId,
+    ...made,
     make: async (name) => plane.carryOut(await plane.writeRestorePoint(clusterId, name)),
     find: (name) => cloud.ports.store.findRestorePoint(clusterId, name),
-    [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
   };
 }
 

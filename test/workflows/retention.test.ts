@@ -1,46 +1,29 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Backup, BackupType, Operation, RestoreSource, Retention } from "../../layers/domain/index.ts";
-import { type Cloud, openCloud } from "../world/cloud.ts";
-import { ControlPlane } from "../world/control-plane.ts";
+import { describe, expect, test } from "vitest";
+import type { BackupType, Operation, RestoreSource, Retention } from "../../layers/domain/index.ts";
+import { openCloud } from "../world/cloud.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
+import { type MadeCluster, makeCluster } from "../world/made-cluster.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
+const dynamodb = useDynamoDB();
 
-interface Scene extends AsyncDisposable {
-  readonly cloud: Cloud;
-  readonly plane: ControlPlane;
-  readonly clusterId: string;
+interface Scene extends MadeCluster {
   take(...types: readonly BackupType[]): Promise<Operation[]>;
-  /** What is on record, oldest first. */
-  backups(): Promise<readonly Backup[]>;
   /** Types of what is in the repository. */
   repository(): readonly string[];
 }
 
 async function open(retention: Partial<Retention>): Promise<Scene> {
-  const cloud = await openCloud(dynamodb);
-  const plane = new ControlPlane(cloud);
-  const { operation } = await plane.create({ name: "orders", members: 1, backup: { retention } });
-  const { clusterId } = operation;
+  const made = await makeCluster(await openCloud(dynamodb), { backup: { retention } });
+  const { cloud, clusterId, plane } = made;
   return {
-    cloud,
-    plane,
-    clusterId,
+    ...made,
     take: async (...types) => {
       const taken: Operation[] = [];
       for (const type of types) taken.push(await plane.carryOut(await plane.writeBackup(clusterId, type)));
       return taken;
     },
-    backups: () => cloud.ports.store.allBackups(clusterId),
     repository: () => (cloud.machines.backups.repositories.get(clusterId) ?? []).map(({ type }) => type),
-    [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
   };
 }
 

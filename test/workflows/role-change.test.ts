@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { failoverWorkflow } from "../../functions/workflows/failover-cluster.ts";
 import { reinitializeLoop } from "../../functions/workflows/reinitialize-node.ts";
 import { restartLoop } from "../../functions/workflows/restart-cluster.ts";
@@ -8,15 +8,11 @@ import { loopHandler, workflowHandler } from "../../layers/runtime/workflow.ts";
 import { type Cloud, openCloud } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
 import { crashAlways, crashAt, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 import { PaperShard } from "../world/paper-shard.ts";
 import { onStep } from "../world/steps.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(() => dynamodb[Symbol.asyncDispose]());
+const dynamodb = useDynamoDB();
 
 /** A clone on paper is over after a few looks. */
 const lookMs = 10;

@@ -1,51 +1,36 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ClusterWatch } from "../../functions/reconcilers/cluster-health/watch.ts";
 import { beginMissedBackups } from "../../functions/reconcilers/scheduled-backups/reconcile.ts";
 import { startScheduledBackup } from "../../functions/schedules/start-backup/start.ts";
 import {
   type AppliedSchedules,
-  type Backup,
-  type Cluster,
   firedScheduleSchema,
   noTimers,
   wellSentence,
 } from "../../layers/domain/index.ts";
 import type { NodeCommandPort } from "../../layers/ports/index.ts";
-import { type Cloud, openCloud, zones } from "../world/cloud.ts";
-import { ControlPlane } from "../world/control-plane.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { openCloud, zones } from "../world/cloud.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
+import { type MadeCluster, makeCluster } from "../world/made-cluster.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
+const dynamodb = useDynamoDB();
 
 const minuteMs = 60_000;
 const log = (): void => undefined;
 
-interface Scene extends AsyncDisposable {
-  readonly cloud: Cloud;
-  readonly plane: ControlPlane;
-  readonly clusterId: string;
+interface Scene extends MadeCluster {
   /** What the function does that the schedules start. */
   fire(scheduledAt: string, kind?: "full" | "diff" | "incr"): Promise<boolean>;
   /** One look of the reconciler, so much later. */
   look(afterMs?: number): Promise<void>;
   /** Everything that was started comes to its end. */
   settle(): Promise<void>;
-  read(): Promise<Cluster>;
-  backups(): Promise<readonly Backup[]>;
 }
 
 async function open(): Promise<Scene> {
-  const cloud = await openCloud(dynamodb);
-  const plane = new ControlPlane(cloud);
+  const made = await makeCluster(await openCloud(dynamodb));
+  const { cloud, clusterId, plane } = made;
   const { store } = cloud.ports;
-  const { operation } = await plane.create({ name: "orders", members: 1 });
-  const { clusterId } = operation;
   const worldAt = (afterMs: number) => ({
     store,
     executions: plane.executions,
@@ -54,19 +39,10 @@ async function open(): Promise<Scene> {
     log,
   });
   return {
-    cloud,
-    plane,
-    clusterId,
+    ...made,
     fire: (at, kind = "full") => startScheduledBackup(worldAt(0), clusterId, { kind, at, attempt: 0 }),
     look: (afterMs = 0) => beginMissedBackups(worldAt(afterMs)),
     settle: () => plane.settled(),
-    read: async () => {
-      const cluster = await store.getCluster(clusterId);
-      if (cluster === null) throw new Error("the cluster is gone");
-      return cluster;
-    },
-    backups: () => store.allBackups(clusterId),
-    [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
   };
 }
 

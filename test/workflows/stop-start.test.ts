@@ -1,18 +1,12 @@
 import { EC2Client, TerminateInstancesCommand } from "@aws-sdk/client-ec2";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Cloud, openCloud } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 import { inventory, inventoryOf } from "../world/expectations.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
+const dynamodb = useDynamoDB();
 
 async function stop(plane: ControlPlane, clusterId: string) {
   return plane.carryOut(await plane.write("stop-cluster", clusterId, { status: "stopping" }));

@@ -1,20 +1,14 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { reconcileStuckOperations } from "../../functions/reconcilers/stuck-operations/reconcile.ts";
 import type { Executions } from "../../layers/ports/index.ts";
 import { newId } from "../../layers/runtime/ids.ts";
 import { type Cloud, openCloud } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 import { expectUnwound, inventory, inventoryOf } from "../world/expectations.ts";
 import { SimulatedCrash } from "../world/in-process-durable.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
+const dynamodb = useDynamoDB();
 
 const soonMs = 40_000;
 const laterMs = 90_000;

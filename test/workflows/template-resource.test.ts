@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Operation } from "../../layers/domain/index.ts";
 import { CommandError, type NodeCommandPort } from "../../layers/ports/index.ts";
 import { type Cloud, openCloud } from "../world/cloud.ts";
 import { ControlPlane } from "../world/control-plane.ts";
 import { openConverging } from "../world/converging.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 import { inventory, inventoryOf } from "../world/expectations.ts";
 import { TemplateResource } from "../world/template.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(() => dynamodb[Symbol.asyncDispose]());
+const dynamodb = useDynamoDB();
 
 const orders = { name: "orders", members: 1 } as const;
 

@@ -1,46 +1,28 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { DeletedCluster, RestoreRequest } from "../../layers/domain/index.ts";
-import { type Cloud, openCloud } from "../world/cloud.ts";
-import { ControlPlane } from "../world/control-plane.ts";
+import { openCloud } from "../world/cloud.ts";
 import { crashAlways, sides } from "../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
+import { useDynamoDB } from "../world/dynamodb.ts";
 import { expectUnwound, inventory, inventoryOf } from "../world/expectations.ts";
+import { lastBackup, type MadeCluster, makeCluster, sourceOf } from "../world/made-cluster.ts";
 
-let dynamodb: DynamoDB;
-beforeAll(async () => {
-  dynamodb = openDynamoDB();
-});
-afterAll(async () => {
-  await dynamodb[Symbol.asyncDispose]();
-});
+const dynamodb = useDynamoDB();
 
 const members = 3;
 
-interface Scene extends AsyncDisposable {
-  readonly cloud: Cloud;
-  readonly plane: ControlPlane;
+interface Scene extends MadeCluster {
   readonly deleted: DeletedCluster;
   readonly request: RestoreRequest;
 }
 
 /** A cluster that was deleted after a final backup. */
 async function open(): Promise<Scene> {
-  const cloud = await openCloud(dynamodb);
-  const plane = new ControlPlane(cloud);
-  const { operation } = await plane.create({ name: "orders", members });
-  const { clusterId } = operation;
+  const made = await makeCluster(await openCloud(dynamodb), { members });
+  const { cloud, clusterId, plane } = made;
   await plane.delete(clusterId, true);
-  const [backup] = await cloud.ports.store.allBackups(clusterId);
   const deleted = await cloud.ports.store.getDeletedCluster(clusterId);
-  if (deleted === null || backup?.label == null) throw new Error("nothing is kept of the cluster");
-  const { id: backupId, label, shard } = backup;
-  return {
-    cloud,
-    plane,
-    deleted,
-    request: { clusterId, shard, backupId, label, target: "latest", exclusive: false },
-    [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
-  };
+  if (deleted === null) throw new Error("nothing is kept of the cluster");
+  return { ...made, deleted, request: sourceOf(await lastBackup(cloud, clusterId), "latest") };
 }
 
 describe("an undelete", () => {

@@ -30,9 +30,9 @@ import { Documents } from "../../local/state/documents.ts";
 import { account, region, startEndpoints } from "../unit/local/support/endpoints.ts";
 import type { DynamoDB } from "./dynamodb.ts";
 import { PaperMachines } from "./paper-machines.ts";
+import { paperSettings } from "./settings.ts";
 
 export const zones = ["local-1a", "local-1b", "local-1c"] as const;
-const environment = "test";
 
 /** Failures in tests must not wait as long as EC2 might take. */
 const deadlines: Deadlines = {
@@ -146,38 +146,25 @@ function deploy(ec2: Ec2Service, ssm: SsmService, scheduler: SchedulerService): 
   const { launchTemplateId } = ec2.ensureLaunchTemplate("Nodes", {
     LaunchTemplateData: { ImageId: "ami-00000000000000000", InstanceType: "t4g.medium" },
   });
-  const nodeDocument = `pgherd-${environment}-node`;
-  ssm.putDocument(nodeDocument, nodeDocumentContent());
-  const group = `pgherd-${environment}-clusters`;
+  ssm.putDocument(paperSettings.nodeDocument, nodeDocumentContent());
+  const { group } = paperSettings.schedules;
   scheduler.ensureGroup(group);
   const roleArn = `arn:aws:iam::${account}:role/schedules`;
   scheduler.letAssume(roleArn);
+  const targetArn = `arn:aws:lambda:${region}:${account}:function:start-backup`;
   return {
-    environment,
+    ...paperSettings,
     vpcId,
     subnets: Object.fromEntries(subnets),
     launchTemplateId,
-    defaultInstanceType: "t4g.medium",
-    defaultDeletionProtection: false,
-    defaultClientCidrs: ["198.18.0.0/22"],
     monitoring: { securityGroupId: groupId, cidrs: ["198.18.0.0/22"] },
-    orphanGraceSeconds: 120,
-    nodeProgram: { bucket: "assets", key: "programs/node.cjs", sha256: "0".repeat(64) },
-    nodeDocument,
     nodeRoles: {
       partition: "aws",
       account,
       boundaryArn: `arn:aws:iam::${account}:policy/pgherd/${environment}/nodes/pgherd-${environment}-nodes`,
     },
-    backups: { bucket: "backups" },
-    schedules: {
-      group,
-      roleArn,
-      targetArn: `arn:aws:lambda:${region}:${account}:function:start-backup`,
-    },
+    schedules: { group, roleArn, targetArn },
     keyId: `arn:aws:kms:${region}:${account}:key/00000000-0000-0000-0000-000000000000`,
-    workflows: {},
-    principals: {},
   };
 }
 

@@ -85,7 +85,8 @@ const inPlacePatience: InPlaceDeadlines = {
   putBackSeconds: 1,
   returnSeconds: 1,
   dropSeconds: 1,
-  insistMs: 50,
+  // Three refusals, on a busy machine.
+  insistMs: 500,
   sliceMs: 400,
   lookMs: 5,
 };

@@ -6,7 +6,7 @@ import {
   type GlobalSecondaryIndex,
   ScanCommand,
 } from "@aws-sdk/client-dynamodb";
-import { inject } from "vitest";
+import { afterAll, inject } from "vitest";
 
 export interface DynamoDB extends AsyncDisposable {
   readonly config: DynamoDBClientConfig;
@@ -45,6 +45,13 @@ export function openDynamoDB(): DynamoDB {
     },
     [Symbol.asyncDispose]: async () => client.destroy(),
   };
+}
+
+/** For all tests of the file that calls it. */
+export function useDynamoDB(): DynamoDB {
+  const dynamodb = openDynamoDB();
+  afterAll(() => dynamodb[Symbol.asyncDispose]());
+  return dynamodb;
 }
 
 function tableOf(name: string): CreateTableCommand {

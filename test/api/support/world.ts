@@ -15,6 +15,7 @@ import { createObserver, type LogFields, newId } from "@pgherd/layers/runtime";
 import { type HttpApp, lambdaHandler, type Role } from "@pgherd/layers/runtime/http";
 import { createApi } from "../../../functions/api/app.ts";
 import { type DynamoDB, openDynamoDB } from "../../world/dynamodb.ts";
+import { paperSettings } from "../../world/settings.ts";
 import { FakeNodes } from "./commands.ts";
 import { checkAgainstDocument } from "./contract.ts";
 import { makeAudit, makeCluster, makeOperation } from "./fixtures.ts";
@@ -40,26 +41,9 @@ export interface CallOptions {
 }
 
 export const settings: EnvironmentSettings = {
+  ...paperSettings,
   environment: "local",
-  vpcId: "vpc-1",
   subnets: { "local-1a": "subnet-a", "local-1b": "subnet-b", "local-1c": "subnet-c" },
-  launchTemplateId: "lt-1",
-  defaultInstanceType: "t4g.medium",
-  defaultDeletionProtection: false,
-  defaultClientCidrs: ["198.18.0.0/22"],
-  monitoring: { securityGroupId: "sg-0", cidrs: [] },
-  orphanGraceSeconds: 120,
-  nodeProgram: { bucket: "assets", key: "node.cjs", sha256: "0".repeat(64) },
-  nodeDocument: "pgherd-local-node",
-  nodeRoles: {
-    partition: "aws",
-    account: "000000000000",
-    boundaryArn: "arn:aws:iam::000000000000:policy/nodes",
-  },
-  backups: { bucket: "backups" },
-  schedules: { group: "pgherd-local-clusters", targetArn: "target", roleArn: "role" },
-  keyId: "key",
-  workflows: {},
   principals: {
     "arn:aws:iam::000000000000:user/ops": "operator",
     "arn:aws:iam::000000000000:role/teams/readers": "viewer",

@@ -4,6 +4,7 @@ import { S3Repositories } from "../../../layers/aws/repositories.ts";
 import { asStoreError } from "../../../layers/aws/store-errors.ts";
 import type { BackupStore, StoreFault, StoreKeys } from "../../../layers/domain/index.ts";
 import { StoreError } from "../../../layers/ports/index.ts";
+import { paperSettings } from "../../world/settings.ts";
 import {
   credentialsParameter,
   deadPort,
@@ -11,7 +12,6 @@ import {
   openElsewhere,
   openPlain,
   parameters,
-  settings,
 } from "./support/elsewhere.ts";
 
 let elsewhere: Elsewhere;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => elsewhere[Symbol.asyncDispose]());
 
 const probe = (store: BackupStore, held: unknown = elsewhere.keys): Promise<void> =>
-  new S3Repositories(settings, parameters(held === null ? {} : { [credentialsParameter]: held })).probe(
+  new S3Repositories(paperSettings, parameters(held === null ? {} : { [credentialsParameter]: held })).probe(
     store,
   );
 

@@ -5,13 +5,8 @@ import { S3Repositories } from "../../../layers/aws/repositories.ts";
 import { type BackupStore, repositoryKeyPrefix } from "../../../layers/domain/index.ts";
 import { repositoryOf } from "../../../layers/domain/node/index.ts";
 import { StoreError } from "../../../layers/ports/index.ts";
-import {
-  credentialsParameter,
-  type Elsewhere,
-  openElsewhere,
-  parameters,
-  settings,
-} from "./support/elsewhere.ts";
+import { paperSettings } from "../../world/settings.ts";
+import { credentialsParameter, type Elsewhere, openElsewhere, parameters } from "./support/elsewhere.ts";
 
 const orders = "clu_01ARZ3NDEKTSV4RRFFQ69G5FAV";
 const invoices = "clu_01ARZ3NDEKTSV4RRFFQ69G5FAW";
@@ -22,7 +17,7 @@ beforeAll(async () => {
   elsewhere = await openElsewhere();
 });
 beforeEach(async () => {
-  repositories = new S3Repositories(settings, parameters({ [credentialsParameter]: elsewhere.keys }));
+  repositories = new S3Repositories(paperSettings, parameters({ [credentialsParameter]: elsewhere.keys }));
   for (const key of keys()) await elsewhere.objects.delete(elsewhere.store.bucket, key);
 });
 afterAll(() => elsewhere[Symbol.asyncDispose]());
@@ -80,7 +75,7 @@ describe("the control plane, in a store of somebody else's", () => {
   test("takes another key as soon as its parameter holds one, and says whose fault it is until then", async () => {
     const held = { [credentialsParameter]: { ...elsewhere.keys, secretAccessKey: "old" } };
     const place = { clusterId: orders, store: elsewhere.store };
-    const stale = new S3Repositories(settings, parameters(held));
+    const stale = new S3Repositories(paperSettings, parameters(held));
     await expect(stale.removeAll(place, 5_000)).rejects.toMatchObject({ fault: "key-refused" });
     await expect(stale.removeAll(place, 5_000)).rejects.toBeInstanceOf(StoreError);
     await repositories.removeAll(place, 5_000);
@@ -91,7 +86,7 @@ test("no two clusters share a path, of whatever environment and in whatever stor
   const prefixes = [null, elsewhere.store].flatMap((store: BackupStore | null) =>
     ["test", "prod"].flatMap((environment) =>
       [orders, invoices].map((clusterId) => {
-        const ports = { region: "local-1", settings: { ...settings, environment } };
+        const ports = { region: "local-1", settings: { ...paperSettings, environment } };
         const { bucket, prefix } = repositoryOf(ports, { clusterId, store }, 0);
         expect(prefix).toContain(clusterId);
         if (store !== null) expect(prefix).toContain(`/${environment}/`);
@@ -107,7 +102,11 @@ test("no two clusters share a path, of whatever environment and in whatever stor
 
 describe("a node, in a store of somebody else's", () => {
   const place = () =>
-    repositoryOf({ region: "local-1", settings }, { clusterId: orders, store: elsewhere.store }, 0);
+    repositoryOf(
+      { region: "local-1", settings: paperSettings },
+      { clusterId: orders, store: elsewhere.store },
+      0,
+    );
   const open = () => new NodeObjects(place(), elsewhere.keys);
 
   test("writes, reads, lists and removes objects", async () => {

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { openCloud } from "../../world/cloud.ts";
 import { ControlPlane } from "../../world/control-plane.ts";
 import { crashAlways, crashAt, type Side } from "../../world/crashes.ts";
-import { type DynamoDB, openDynamoDB } from "../../world/dynamodb.ts";
+import { useDynamoDB } from "../../world/dynamodb.ts";
 import { expectUnwound, inventory, inventoryOf } from "../../world/expectations.ts";
 import { onStep } from "../../world/steps.ts";
 
@@ -11,13 +11,7 @@ const checkpointsMax = 300;
 
 /** What holds wherever the control plane dies; a file for each side, so that both can run at once. */
 export function crashPromises(side: Side): void {
-  let dynamodb: DynamoDB;
-  beforeAll(async () => {
-    dynamodb = openDynamoDB();
-  });
-  afterAll(async () => {
-    await dynamodb[Symbol.asyncDispose]();
-  });
+  const dynamodb = useDynamoDB();
 
   test("of a create or a delete, at whichever: the create ends available, the delete leaves nothing", async () => {
     await using cloud = await openCloud(dynamodb);

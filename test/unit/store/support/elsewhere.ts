@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
-import type { BackupStore, EnvironmentSettings, StoreKeys } from "../../../../layers/domain/index.ts";
+import type { BackupStore, StoreKeys } from "../../../../layers/domain/index.ts";
 import type { Credentials } from "../../../../local/endpoints/identities.ts";
 import {
   foreignBucket,
@@ -18,30 +18,6 @@ import type { ObjectStore } from "../../../../local/endpoints/s3/store.ts";
 export const credentialsParameter = "/pgherd/test/stores/elsewhere";
 
 const host = "127.0.0.1";
-
-export const settings: EnvironmentSettings = {
-  environment: "test",
-  vpcId: "vpc-1",
-  subnets: {},
-  launchTemplateId: "lt-1",
-  defaultInstanceType: "t4g.medium",
-  defaultDeletionProtection: false,
-  defaultClientCidrs: [],
-  monitoring: { securityGroupId: "sg-0", cidrs: [] },
-  orphanGraceSeconds: 120,
-  nodeProgram: { bucket: "assets", key: "node.cjs", sha256: "0".repeat(64) },
-  nodeDocument: "document",
-  nodeRoles: {
-    partition: "aws",
-    account: "000000000000",
-    boundaryArn: "arn:aws:iam::000000000000:policy/nodes",
-  },
-  backups: { bucket: "backups" },
-  schedules: { group: "group", targetArn: "target", roleArn: "role" },
-  keyId: "key",
-  workflows: {},
-  principals: {},
-};
 
 /** A store of somebody else's: TLS, signatures and all. */
 export interface Elsewhere extends AsyncDisposable {
