@@ -12,7 +12,7 @@ import { checkLimits, clusterLimitsSchema } from "../../layers/domain/cluster/li
 
 const zonesMax = 6;
 const principalsMax = 200;
-/** A stack has 500 resources, and a cluster takes up to five of them. */
+/** A stack has 500 resources, and a cluster takes nine of them. */
 const clustersMax = 50;
 /** Each takes two of the 60 rules that a security group has, and clients need theirs. */
 const monitoringCidrsMax = 5;
@@ -59,7 +59,7 @@ const existingNetworkSchema = z.strictObject({
   kind: z.literal("existing"),
   vpcId: z.string().regex(/^vpc-[0-9a-f]+$/, "must be a VPC's id such as vpc-0a1b2c3d"),
   cidr: cidrSchema,
-  /** What is there already leads to AWS: SSM (`ssm`, `ssmmessages`, `ec2messages`), KMS and S3, on port 443. */
+  /** What is there already leads to AWS: SSM (`ssm`, `ssmmessages`), KMS and S3, on port 443. */
   egress: z.literal("existing", { error: 'must be "existing": the VPC is yours' }),
   /** Zone → private subnet for nodes. */
   subnets: z

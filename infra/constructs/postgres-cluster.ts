@@ -3,6 +3,7 @@ import { Construct } from "constructs";
 import { type CreateClusterBody, createClusterBodySchema } from "../../layers/domain/cluster/create-body.ts";
 import {
   type ClusterResource,
+  type RemovalResource,
   templateResourceTypes,
   templateResourceWaitMinutes,
   type WaitResource,
@@ -26,7 +27,7 @@ export interface PostgresClusterProps {
    */
   readonly apply?: "reload" | "restart";
   /**
-   * How long a deployment waits for the cluster, up to 12 hours. The operation itself goes on beyond it.
+   * How long a deployment waits for the cluster, also for its delete, up to 12 hours. The operation goes on beyond it.
    * @default 50 minutes
    */
   readonly patience?: Duration;
@@ -37,8 +38,8 @@ export interface PostgresClusterProps {
  * starts. Deleting one with `deletionProtection` fails and leaves it as it is; a delete takes a final backup first.
  *
  * CloudFormation gives a resource one hour. Where `patience` is longer, further resources wait on, each for its own
- * hour, before anything that depends on this construct. A delete has one hour: it goes on when that is over, and
- * deleting the stack again waits on.
+ * hour: for what is made or changed before anything that depends on this construct, for a delete after the cluster.
+ * An operation goes on beyond all patience, and deploying or deleting again waits on.
  */
 export class PostgresCluster extends Construct {
   readonly clusterId: string;
@@ -73,6 +74,8 @@ export class PostgresCluster extends Construct {
       resourceType: templateResourceTypes.cluster,
       properties: { ...properties },
     });
+    const removal = this.#addRemovals(serviceToken, props.spec.name, links);
+    if (removal !== null) cluster.node.addDependency(removal);
     let before = cluster;
     for (let link = 1; link <= links; link += 1) {
       const waiting: WaitResource = {
@@ -101,9 +104,26 @@ export class PostgresCluster extends Construct {
     this.adminPasswordParameter = attribute("AdminPasswordParameter");
     this.caCertificate = attribute("CaCertificate");
   }
+
+  /** What is deleted after the cluster is what the cluster depends on: the first of them, which depends on the next. */
+  #addRemovals(serviceToken: string, name: string, links: number): CustomResource | null {
+    let after: CustomResource | null = null;
+    for (let link = links; link >= 1; link -= 1) {
+      const waiting: RemovalResource = { Name: name, IsLast: link === links ? "true" : "false" };
+      const removal = new CustomResource(this, `Removal${link}`, {
+        serviceToken,
+        serviceTimeout,
+        resourceType: templateResourceTypes.removal,
+        properties: { ...waiting },
+      });
+      if (after !== null) removal.node.addDependency(after);
+      after = removal;
+    }
+    return after;
+  }
 }
 
-/** Resources that wait on after the first one. */
+/** Resources that wait on after the first one, and as many for a delete. */
 function linksFor(path: string, patience: Duration): number {
   if (patience.toMinutes() > patienceMax.toMinutes()) {
     throw new Error(`${path}: patience must be at most ${patienceMax.toHours()} hours`);

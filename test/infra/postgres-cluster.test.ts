@@ -36,6 +36,21 @@ test("what a deployment waits for beyond an hour is waited for by further resour
   expect(() => template({ patience: Duration.hours(13) })).toThrow("patience must be at most 12 hours");
 });
 
+test("a delete is waited for as long, by resources that are deleted after the cluster, one after the other", () => {
+  template().resourceCountIs("Custom::PgherdClusterRemoval", 0);
+  const long = template({ patience: Duration.hours(2) });
+  const removals = Object.entries(long.findResources("Custom::PgherdClusterRemoval"));
+  const [last, first, ...more] = removals.toSorted(
+    ([, left], [, right]) =>
+      Number(left["DependsOn"] !== undefined) - Number(right["DependsOn"] !== undefined),
+  );
+  expect(more).toEqual([]);
+  expect(last?.[1]["Properties"]).toMatchObject({ Name: "orders", IsLast: "true" });
+  expect(first?.[1]).toMatchObject({ Properties: { IsLast: "false" }, DependsOn: [last?.[0]] });
+  const [cluster] = Object.values(long.findResources("Custom::PgherdCluster"));
+  expect(cluster?.["DependsOn"]).toEqual([first?.[0]]);
+});
+
 test("a spec that is not right fails the synthesis with the cluster and the field", () => {
   const wrong = () => template({ spec: { name: "Orders", members: 99 } });
   expect(wrong).toThrow("The spec of the cluster Shop/Orders is not right:");

@@ -193,3 +193,28 @@ test("beyond CloudFormation's hour another resource waits on, and the last one s
   expect(await last.look()).toEqual({ IsComplete: true });
   expect(await resource.wait("", { IsLast: "true" }).look()).toEqual({ IsComplete: true });
 });
+
+test("a delete that takes longer than CloudFormation's hour is waited for by further resources, and by no other stack's", async () => {
+  await using cloud = await openCloud(dynamodb);
+  const resource = new TemplateResource(cloud, new ControlPlane(cloud));
+  await resource.carryOut(resource.request("Create", orders));
+  // Nobody has asked to delete it: whoever has the name now is none of this stack's.
+  expect(await resource.removal("orders", { IsLast: "true" }).look()).toEqual({ IsComplete: true });
+  const request = resource.request("Delete", orders, { IsLast: "false" });
+  await request.begin();
+  resource.aheadMinutes = 49;
+  expect(await request.look()).toEqual({ IsComplete: false });
+  resource.aheadMinutes = 50;
+  expect(await request.look()).toEqual({ IsComplete: true });
+  const next = resource.removal("orders", { IsLast: "false" });
+  await next.begin();
+  expect(await next.look()).toEqual({ IsComplete: false });
+  resource.aheadMinutes = 100;
+  expect(await next.look()).toEqual({ IsComplete: true });
+  const last = resource.removal("orders", { IsLast: "true" });
+  await last.begin();
+  resource.aheadMinutes = 150;
+  await expect(last.look()).rejects.toThrow("(delete-cluster) is still at work");
+  await last.settle();
+  expect(await last.look()).toEqual({ IsComplete: true });
+});

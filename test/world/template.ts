@@ -46,6 +46,10 @@ export class TemplateResource {
     return this.#ask("Update", templateResourceTypes.wait, { OperationId: operationId, ...properties });
   }
 
+  removal(name: string, properties: { readonly IsLast: "true" | "false" }): TemplateRequest {
+    return this.#ask("Delete", templateResourceTypes.removal, { Name: name, ...properties });
+  }
+
   #ask(type: string, resourceType: string, properties: object): TemplateRequest {
     this.#requests += 1;
     const event = {

@@ -11,7 +11,7 @@ interface Begun {
 export async function begin({ context, now }: ResourceWorld, event: unknown): Promise<Begun> {
   const request = readRequest(event);
   const Data = { BegunAt: now().toISOString() };
-  if (request.ResourceType === templateResourceTypes.wait) {
+  if (request.ResourceType !== templateResourceTypes.cluster) {
     return { PhysicalResourceId: request.PhysicalResourceId ?? request.LogicalResourceId, Data };
   }
   const { clusterId } = await intend(context, request);

@@ -9,7 +9,7 @@ import {
 import type { ApiContext } from "../../api/context.ts";
 import { findOperation } from "../../api/operations/find.ts";
 import { intend } from "./intend.ts";
-import { type ResourceWorld, readRequest } from "./request.ts";
+import { principalOf, type RemovalRequest, type ResourceWorld, readRequest } from "./request.ts";
 
 interface Looked {
   readonly IsComplete: boolean;
@@ -18,6 +18,8 @@ interface Looked {
 }
 
 const minuteMs = 60_000;
+/** The newest of a cluster: after its delete only the final backup's begins. */
+const operationsLookedAt = 20;
 const notYet: Looked = { IsComplete: false };
 
 /**
@@ -34,6 +36,7 @@ export async function look(world: ResourceWorld, event: unknown): Promise<Looked
     if (RequestType === "Delete" || OperationId === "") return { IsComplete: true };
     return waited(await findOperation(world.context, OperationId), isOver, IsLast === "true");
   }
+  if (request.ResourceType === templateResourceTypes.removal) return removed(world.context, request, isOver);
   const intent = await intend(world.context, request);
   if (intent.kind === "busy") {
     if (!isOver) return notYet;
@@ -42,13 +45,26 @@ export async function look(world: ResourceWorld, event: unknown): Promise<Looked
     );
   }
   const operationId = intent.kind === "nothing" ? "" : intent.operationId;
-  const isLast = RequestType === "Delete" || request.ResourceProperties.IsLast === "true";
   if (operationId !== "") {
+    const isLast = request.ResourceProperties.IsLast === "true";
     const { IsComplete } = waited(await findOperation(world.context, operationId), isOver, isLast);
     if (!IsComplete) return notYet;
   }
   if (RequestType === "Delete") return { IsComplete: true };
   return { IsComplete: true, Data: await attributes(world.context, intent.clusterId, operationId) };
+}
+
+/** Waits for the stack's own delete of the cluster, if there is one: another cluster may have the name by now. */
+async function removed(context: ApiContext, request: RemovalRequest, isOver: boolean): Promise<Looked> {
+  const { IsLast, Name } = request.ResourceProperties;
+  if (request.RequestType !== "Delete") return { IsComplete: true };
+  const clusterId = await context.store.findClusterByName(Name);
+  if (clusterId === null) return { IsComplete: true };
+  const page = { limit: operationsLookedAt, cursor: null, clusterId };
+  const operation = (await context.store.listOperations(page)).items.find(
+    ({ kind, startedBy }) => kind === "delete-cluster" && startedBy === principalOf(request),
+  );
+  return operation === undefined ? { IsComplete: true } : waited(operation, isOver, IsLast === "true");
 }
 
 /** Complete is also what another resource waits on for. */

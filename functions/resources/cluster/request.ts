@@ -1,6 +1,7 @@
 import {
   clusterIdSchema,
   clusterResourceSchema,
+  removalResourceSchema,
   templateResourceTypes,
   waitResourceSchema,
 } from "@pgherd/layers/domain";
@@ -34,9 +35,16 @@ const requestSchema = z.discriminatedUnion("ResourceType", [
     ResourceType: z.literal(templateResourceTypes.wait),
     ResourceProperties: waitResourceSchema,
   }),
+  z.object({
+    ...common,
+    ResourceType: z.literal(templateResourceTypes.removal),
+    ResourceProperties: removalResourceSchema,
+  }),
 ]);
 type ResourceRequest = z.infer<typeof requestSchema>;
-export type ClusterRequest = Extract<ResourceRequest, { ResourceType: typeof templateResourceTypes.cluster }>;
+type RequestOf<T extends ResourceRequest["ResourceType"]> = Extract<ResourceRequest, { ResourceType: T }>;
+export type ClusterRequest = RequestOf<typeof templateResourceTypes.cluster>;
+export type RemovalRequest = RequestOf<typeof templateResourceTypes.removal>;
 
 /** A request of CloudFormation's, as the provider framework hands it on. */
 export function readRequest(event: unknown): ResourceRequest {
@@ -52,6 +60,6 @@ export function clusterIdOf({
 }
 
 /** Who the request is for the audit trail: `arn:…:stack/<name>/<uuid>`. */
-export function principalOf({ StackId }: Pick<ClusterRequest, "StackId">): string {
+export function principalOf({ StackId }: Pick<ResourceRequest, "StackId">): string {
   return `cloudformation:${StackId.split("/")[1] ?? StackId}`;
 }

@@ -8,6 +8,8 @@ export const templateResourceTypes = {
   cluster: "Custom::PgherdCluster",
   /** Waits on where a resource before it gave up waiting: CloudFormation gives each of them an hour. */
   wait: "Custom::PgherdClusterWait",
+  /** The same for a delete. Deleted after the cluster, so the cluster depends on it and it knows the name alone. */
+  removal: "Custom::PgherdClusterRemoval",
 } as const;
 
 /** Ten minutes before CloudFormation's own hour is over, there is still time to say so. */
@@ -31,3 +33,10 @@ export const waitResourceSchema = z.object({
   IsLast: flagSchema,
 });
 export type WaitResource = z.infer<typeof waitResourceSchema>;
+
+export const removalResourceSchema = z.object({
+  /** Of the cluster that is deleted. */
+  Name: z.string(),
+  IsLast: flagSchema,
+});
+export type RemovalResource = z.infer<typeof removalResourceSchema>;
