@@ -35,6 +35,7 @@ const localTypes = [
   "AWS::DynamoDB::Table",
   "AWS::EC2::LaunchTemplate",
   "AWS::EC2::RouteTable",
+  "AWS::EC2::SecurityGroup",
   "AWS::EC2::Subnet",
   "AWS::EC2::SubnetRouteTableAssociation",
   "AWS::EC2::VPC",
@@ -378,7 +379,7 @@ describe("nodes", () => {
       expect(subnet.Properties["MapPublicIpOnLaunch"]).toBe(false);
     }
     for (const group of allResources(stacks, "AWS::EC2::SecurityGroup")) {
-      expect(JSON.stringify(group.Properties["SecurityGroupIngress"])).not.toContain("0.0.0.0/0");
+      expect(JSON.stringify(group.Properties["SecurityGroupIngress"] ?? [])).not.toContain("0.0.0.0/0");
     }
   });
 });

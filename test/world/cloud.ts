@@ -133,13 +133,16 @@ export async function openCloud(dynamodb: DynamoDB): Promise<Cloud> {
   };
 }
 
+/** The environment's own, as its template makes it. */
+const monitoringGroup = "Monitoring";
+
 function deploy(ec2: Ec2Service, ssm: SsmService, scheduler: SchedulerService): EnvironmentSettings {
   const { vpcId } = ec2.ensureVpc("Vpc", { CidrBlock: "198.18.0.0/22" });
   const subnets = zones.map((zone, index): [string, string] => {
     const properties = { VpcId: vpcId, CidrBlock: `198.18.${index}.0/24`, AvailabilityZone: zone };
     return [zone, ec2.ensureSubnet(`Subnet${index}`, properties).subnetId];
   });
-  const { groupId } = ec2.ensureSecurityGroup("Monitoring", {
+  const { groupId } = ec2.ensureSecurityGroup(monitoringGroup, {
     VpcId: vpcId,
     GroupDescription: "who watches",
   });
@@ -189,7 +192,7 @@ async function listed(clients: {
     ...(interfaces.NetworkInterfaces ?? []).map((one) => `interface ${one.NetworkInterfaceId}`),
     ...(volumes.Volumes ?? []).map((one) => `volume ${one.VolumeId}`),
     ...(groups.SecurityGroups ?? [])
-      .filter((one) => one.GroupName !== "default")
+      .filter((one) => one.GroupName !== "default" && one.GroupName !== monitoringGroup)
       .map((one) => `group ${one.GroupName}`),
     ...(parameters.Parameters ?? []).map((one) => `parameter ${one.Name}`),
     ...(schedules.Schedules ?? []).map((one) => `schedule ${one.Name}`),
