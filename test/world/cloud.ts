@@ -32,6 +32,7 @@ import type { DynamoDB } from "./dynamodb.ts";
 import { PaperMachines } from "./paper-machines.ts";
 import { paperSettings } from "./settings.ts";
 
+const { environment } = paperSettings;
 export const zones = ["local-1a", "local-1b", "local-1c"] as const;
 
 /** Failures in tests must not wait as long as EC2 might take. */

@@ -7,7 +7,7 @@ import type { Environment } from "./environment.ts";
 /** How any AWS client speaks to the environment: with the variables of aws.env. */
 export async function awsSettings(
   environment: Environment,
-  service: "DYNAMODB" | "EC2" | "S3" | "SCHEDULER" | "SSM",
+  service: "DYNAMODB" | "EC2" | "IAM" | "S3" | "SCHEDULER" | "SSM",
 ): Promise<{
   endpoint: string;
   region: string;

@@ -184,6 +184,7 @@ export function inventoryOf(clusters: readonly Cluster[], calls: Calls): Invento
       ),
       ...list("ec2:DescribeSecurityGroups", 200, ofClusters("security-group", 1)),
       ...list("ssm:GetParametersByPath", 10, ofClusters("parameter", parametersPerCluster)),
+      ...list("iam:ListRoles", 100, ofClusters("role", 1)),
       ...list("scheduler:ListSchedules", 100, ofClusters("schedule", schedulesPerCluster)),
     ],
     remove: () => Promise.reject(new Error("nothing is to be removed")),

@@ -18,6 +18,7 @@ export const quotas = {
   "ssm:SendCommand": { perSecond: 20, source: null },
   "ssm:GetParametersByPath": { perSecond: 40, source: systemsManager },
   "scheduler:ListSchedules": { perSecond: 50, source: scheduler },
+  "iam:ListRoles": { perSecond: 10, source: null },
   readUnits: { perSecond: 40_000, source: dynamodb },
   writeUnits: { perSecond: 40_000, source: dynamodb },
 } as const satisfies Readonly<Record<string, Quota>>;

@@ -10,10 +10,12 @@ import { CreateScheduleGroupCommand, SchedulerClient } from "@aws-sdk/client-sch
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { Ec2Compute } from "../../../layers/aws/compute.ts";
 import { LambdaExecutions } from "../../../layers/aws/executions.ts";
+import { IamNodeIdentities } from "../../../layers/aws/identities.ts";
 import { NodeObjects } from "../../../layers/aws/node-objects.ts";
 import { SchedulerBackupSchedules } from "../../../layers/aws/scheduler.ts";
 import { ParameterStoreSecrets } from "../../../layers/aws/secrets.ts";
 import { DynamoStore } from "../../../layers/aws/store.ts";
+import { nodeRoleName } from "../../../layers/domain/cluster/node-role.ts";
 import type { SecurityRule } from "../../../layers/domain/cluster/security-rules.ts";
 import type { Placement } from "../../../layers/ports/compute.ts";
 import { makeCreate } from "../../api/support/fixtures.ts";
@@ -28,6 +30,7 @@ const testTimeoutMs = 120_000;
 const clusterId = "clu_01JD3V9Q0CZ5J8W6T4S2R1N7KM";
 const nodeId = "nod_01JD3V9Q0CZ5J8W6T4S2R1N7KN";
 const zone = "eu-central-1a";
+const rights = { clusterId, store: null, source: null };
 const place: Placement = { clusterId, nodeId, zone };
 const roleArn = "arn:aws:iam::123456789012:role/schedules";
 const schedules = {
@@ -77,6 +80,8 @@ describe("a second implementation of AWS", { timeout: testTimeoutMs }, () => {
 
   test("makes a node, stops and starts it, grows its volume, and removes it without a trace", async () => {
     const compute = await openCompute();
+    const identities = new IamNodeIdentities({ region: "eu-central-1", settings }, { config: moto.config });
+    await identities.ensure(rights);
     const etcd: SecurityRule = { fromPort: 2379, toPort: 2380, source: "self", description: "etcd" };
     const client: SecurityRule = {
       ...{ fromPort: 5000, toPort: 5002, source: { cidr: "10.0.0.0/8" }, description: "clients" },
@@ -110,9 +115,22 @@ describe("a second implementation of AWS", { timeout: testTimeoutMs }, () => {
     await compute.removeVolume(clusterId, nodeId);
     await compute.removeNetworkInterface(clusterId, nodeId);
     await compute.removeSecurityGroup(clusterId);
+    await identities.remove(clusterId);
     expect(await compute.survey(clusterId, [client])).toEqual({
       ...{ instances: [], volumes: [], networkInterfaces: [], securityRules: "stale" },
     });
+  });
+
+  test("makes the role of a cluster's nodes once, changes what it may do, finds it, and removes it", async () => {
+    const identities = new IamNodeIdentities({ region: "eu-central-1", settings }, { config: moto.config });
+    await identities.ensure(rights);
+    await identities.ensure(rights);
+    await identities.permit({ ...rights, source: { clusterId: `${clusterId.slice(0, -1)}0`, store: null } });
+    const name = nodeRoleName(settings.environment, clusterId);
+    expect(await identities.list()).toEqual([{ clusterId, name }]);
+    await identities.remove(clusterId);
+    await identities.remove(clusterId);
+    expect(await identities.list()).toEqual([]);
   });
 
   test("keeps secrets once made, replaces them, and removes those of a cluster", async () => {
