@@ -149,11 +149,11 @@ describe("a way out", () => {
     expect(policy("dev-two").join()).not.toContain("orders-backups");
   });
 
-  test("of a VPC that was there is left to it: nothing of the network is made", () => {
+  test("of a VPC that was there is left to it: nothing of the network is made but the group of who may watch", () => {
     const types = Object.values(findStack(stacks, "existing", "Nodes").template.Resources).map(
       ({ Type }) => Type,
     );
-    expect(types.filter((type) => type.startsWith("AWS::EC2::"))).toEqual([]);
+    expect(types.filter((type) => type.startsWith("AWS::EC2::"))).toEqual(["AWS::EC2::SecurityGroup"]);
     const settings = JSON.stringify(findStack(stacks, "existing", "ControlPlane").template);
     for (const id of ["vpc-0a1b2c3d", "subnet-0a", "subnet-0b"]) expect(settings).toContain(id);
   });

@@ -209,7 +209,10 @@ function madeUp({ Type, Properties }: Resource, key: string, scope: Scope): Depl
     String(resolve(Properties[property], scope) ?? otherwise);
   const deployed = (ref: string, arn: string): Deployed => ({ ref, attributes: { Arn: arn } });
   const ec2Type = ec2Types[Type];
-  if (ec2Type !== undefined) return { ref: idFor(ec2Type, key), attributes: {} };
+  if (ec2Type !== undefined) {
+    const id = idFor(ec2Type, key);
+    return { ref: id, attributes: { GroupId: id } };
+  }
   switch (Type) {
     case "AWS::DynamoDB::Table":
       return deployed(name, `arn:aws:dynamodb:${region}:${account}:table/${name}`);
