@@ -30,6 +30,9 @@ const testTimeoutMs = 120_000;
 const clusterId = "clu_01JD3V9Q0CZ5J8W6T4S2R1N7KM";
 const nodeId = "nod_01JD3V9Q0CZ5J8W6T4S2R1N7KN";
 const zone = "eu-central-1a";
+/** Policies take ARNs alone. */
+const keyId = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000";
+const inRegion = { region: "eu-central-1", settings: { ...settings, keyId } };
 const rights = { clusterId, store: null, source: null };
 const place: Placement = { clusterId, nodeId, zone };
 const roleArn = "arn:aws:iam::123456789012:role/schedules";
@@ -80,7 +83,7 @@ describe("a second implementation of AWS", { timeout: testTimeoutMs }, () => {
 
   test("makes a node, stops and starts it, grows its volume, and removes it without a trace", async () => {
     const compute = await openCompute();
-    const identities = new IamNodeIdentities({ region: "eu-central-1", settings }, { config: moto.config });
+    const identities = new IamNodeIdentities(inRegion, { config: moto.config });
     await identities.ensure(rights);
     const etcd: SecurityRule = { fromPort: 2379, toPort: 2380, source: "self", description: "etcd" };
     const client: SecurityRule = {
@@ -122,7 +125,7 @@ describe("a second implementation of AWS", { timeout: testTimeoutMs }, () => {
   });
 
   test("makes the role of a cluster's nodes once, changes what it may do, finds it, and removes it", async () => {
-    const identities = new IamNodeIdentities({ region: "eu-central-1", settings }, { config: moto.config });
+    const identities = new IamNodeIdentities(inRegion, { config: moto.config });
     await identities.ensure(rights);
     await identities.ensure(rights);
     await identities.permit({ ...rights, source: { clusterId: `${clusterId.slice(0, -1)}0`, store: null } });
