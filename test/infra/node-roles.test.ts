@@ -76,7 +76,6 @@ const ownQuestions = (stage: PaperStage): Question[] => [
     "s3:GetObject",
     `arn:aws:s3:::${stage.settings.nodeProgram.bucket}/${stage.settings.nodeProgram.key}`,
   ),
-  plain("ec2messages:GetMessages", "*"),
   plain("ssm:UpdateInstanceInformation", `arn:aws:ec2:${stage.region}:${stage.account}:instance/i-01`),
 ];
 

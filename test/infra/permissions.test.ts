@@ -10,12 +10,6 @@ const withoutResources = [
   "ec2:DescribeSecurityGroups",
   "ec2:DescribeVolumes",
   "ec2:DescribeVolumesModifications",
-  "ec2messages:AcknowledgeMessage",
-  "ec2messages:DeleteMessage",
-  "ec2messages:FailMessage",
-  "ec2messages:GetEndpoint",
-  "ec2messages:GetMessages",
-  "ec2messages:SendReply",
   "iam:ListRoles",
   "scheduler:ListSchedules",
   "ssm:DescribeInstanceInformation",
@@ -194,7 +188,7 @@ describe("the boundary of nodes", () => {
   });
 
   test("does nothing else but answer its agent's messages", () => {
-    const messages = /^(ec2messages|ssmmessages):/;
+    const messages = /^ssmmessages:/;
     expect(actionsOf("IdentityBoundary").filter((action) => !messages.test(action))).toEqual([
       "kms:Decrypt",
       "kms:GenerateDataKey",

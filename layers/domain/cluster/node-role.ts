@@ -79,20 +79,12 @@ const bucketArn = ({ nodeRoles }: PolicyPlace, bucket: string): string =>
 
 /**
  * What the SSM agent needs to take commands. AWS's own policy for it also reads every parameter of the account and opens
- * shells (`CreateDataChannel`): both are left out.
+ * shells (`CreateDataChannel`): both are left out. So is `ec2messages`, through which agents before 3.3.40.0 got their
+ * commands: a node image has a later one.
  */
 export const agentActions = {
   ofInstance: ["ssm:UpdateInstanceInformation"],
-  ofMessages: [
-    "ec2messages:AcknowledgeMessage",
-    "ec2messages:DeleteMessage",
-    "ec2messages:FailMessage",
-    "ec2messages:GetEndpoint",
-    "ec2messages:GetMessages",
-    "ec2messages:SendReply",
-    "ssmmessages:CreateControlChannel",
-    "ssmmessages:OpenControlChannel",
-  ],
+  ofMessages: ["ssmmessages:CreateControlChannel", "ssmmessages:OpenControlChannel"],
 } as const;
 
 function agentStatements(place: PolicyPlace): Statement[] {
