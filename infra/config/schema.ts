@@ -4,6 +4,7 @@ import { checkSpec } from "../../layers/domain/cluster/check.ts";
 import { completeSpec, createClusterBodySchema } from "../../layers/domain/cluster/create-body.ts";
 import { findInstanceType, instanceTypeSummary } from "../../layers/domain/cluster/instance-types.ts";
 import { checkLimits, clusterLimitsSchema } from "../../layers/domain/cluster/limits.ts";
+import { clientCidrsMax } from "../../layers/domain/cluster/spec.ts";
 
 /**
  * One environment. Everything that differs between two deployments is here and nowhere else in `infra/`.
@@ -15,7 +16,7 @@ const principalsMax = 200;
 /** A stack has 500 resources, and a cluster takes nine of them. */
 const clustersMax = 50;
 /** Each takes two of the 60 rules that a security group has, and clients need theirs. */
-const monitoringCidrsMax = 5;
+export const monitoringCidrsMax = 5;
 /** Each is a subscription that someone has to confirm. */
 const alarmEmailsMax = 20;
 
@@ -157,12 +158,13 @@ export const environmentConfigSchema = z.strictObject({
     error: 'must have kind "iam" (callers sign with SigV4) or "jwt" (an issuer\'s tokens)',
   }),
   api: apiSchema.default({ concurrency: null }),
-  /** What tells of failures where nobody looks on: traces in X-Ray, and a queue of events that no function could take. */
+  /** A queue of events that no function could take, where nobody looks on. */
   diagnostics: z.boolean(),
   /** Who may reach a cluster whose spec names no `access.cidrs`. */
   defaultClientCidrs: z
     .array(cidrSchema)
     .min(1, "must name at least one block; the VPC's own is the usual choice")
+    .max(clientCidrsMax, `must name at most ${clientCidrsMax} blocks`)
     .refine((cidrs) => !cidrs.includes("0.0.0.0/0"), "must not be 0.0.0.0/0: a database is not for everyone"),
   /**
    * Who may read nodes' metrics, beside members of the security group that the environment has for it: whatever

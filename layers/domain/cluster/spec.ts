@@ -50,6 +50,8 @@ const parameterValueSchema = z.union([z.string().max(4096), z.number(), z.boolea
 const placementSchema = z.enum(["colocated", "dedicated"]);
 const instanceTypeSchema = z.string().min(1).max(32);
 /** One proxy alone would be what the whole cluster hangs on. */
+/** Each takes two of the 60 rules that a security group has; nodes and whoever watches take up to 19. */
+export const clientCidrsMax = 20;
 const proxiesMin = 2;
 const proxiesMax = 9;
 
@@ -81,7 +83,7 @@ export const specFields = {
     mode: z.enum(["transaction", "session"]),
     maxClientConnections: z.int().min(10).max(20_000),
   }),
-  access: z.strictObject({ cidrs: z.array(z.cidrv4()).max(50) }),
+  access: z.strictObject({ cidrs: z.array(z.cidrv4()).max(clientCidrsMax) }),
   backup: z.strictObject({
     schedules: schedulesSchema,
     retention: retentionSchema,

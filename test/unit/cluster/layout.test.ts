@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { monitoringCidrsMax } from "../../../infra/config/schema.ts";
+import { clientCidrsMax } from "../../../layers/domain/cluster/spec.ts";
 import {
   completeSpec,
   layoutNodes,
@@ -99,6 +101,14 @@ test("whoever watches reads metrics and HAProxy's statistics of every cluster, a
     { cidr: "10.9.0.0/24" },
     { cidr: "10.9.0.0/24" },
   ]);
+});
+
+test("as many blocks as a spec and an environment may name fit into one security group of EC2", () => {
+  const rulesMax = 60;
+  const blocks = (count: number) => Array.from({ length: count }, (_, index) => `10.${index}.0.0/16`);
+  const monitoring = { securityGroupId: "sg-watching", cidrs: blocks(monitoringCidrsMax) };
+  const spec = specOf({ access: { cidrs: blocks(clientCidrsMax) } });
+  expect(securityRules(spec, { ...environment, monitoring }).length).toBeLessThanOrEqual(rulesMax);
 });
 
 test("nodes reach each other's PostgreSQL, Patroni and etcd", () => {
