@@ -5,10 +5,9 @@ import {
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
-
 import {
   DeleteParameterCommand,
-  GetParameterCommand,
+  GetParametersCommand,
   PutParameterCommand,
   SSMClient,
 } from "@aws-sdk/client-ssm";
@@ -83,11 +82,11 @@ describe("whoever gets into a node of one cluster", () => {
     for (const client of [operatorSsm, operatorS3, ssm, s3]) client.destroy();
   });
 
-  const read = (Name: string) => ssm.send(new GetParameterCommand({ Name, WithDecryption: true }));
+  const read = (name: string) => ssm.send(new GetParametersCommand({ Names: [name], WithDecryption: true }));
 
   test("has that cluster's secrets, and is refused another one's", async () => {
-    const { Parameter } = await read(passwordParameter("local", own, "admin"));
-    expect(Parameter?.Value).toMatch(/./);
+    const { Parameters = [] } = await read(passwordParameter("local", own, "admin"));
+    expect(Parameters[0]?.Value).toMatch(/./);
     for (const name of [theirs.password, theirs.pass]) {
       await expect(read(name)).rejects.toMatchObject({ name: "AccessDeniedException" });
     }

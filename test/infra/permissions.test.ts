@@ -199,7 +199,6 @@ describe("the boundary of nodes", () => {
       "s3:ListBucketMultipartUploads",
       "s3:ListMultipartUploadParts",
       "s3:PutObject",
-      "ssm:GetParameter",
       "ssm:GetParameters",
       "ssm:UpdateInstanceInformation",
     ]);

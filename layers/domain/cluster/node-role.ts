@@ -94,7 +94,8 @@ function agentStatements(place: PolicyPlace): Statement[] {
   ];
 }
 
-export const readParameterActions = ["ssm:GetParameter", "ssm:GetParameters"] as const;
+/** Endpoints of networks let nothing else of Parameter Store through. */
+export const readParameterActions = ["ssm:GetParameters"] as const;
 
 /** Passwords and the backups' pass, and no CA key. Of a source the pass alone, and keys of stores by their names. */
 function secretStatements(place: PolicyPlace, { clusterId, source, store }: NodeRights): Statement[] {

@@ -61,7 +61,6 @@ describe("the role of a cluster's nodes", () => {
       "s3:GetObject",
       "s3:ListBucket",
       "s3:ListBucketMultipartUploads",
-      "ssm:GetParameter",
       "ssm:GetParameters",
     ]);
     const secrets = about.flatMap(({ Resource }) => Resource).filter((arn) => arn.includes(":parameter/"));
