@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { recordingsVariable } from "./e2e/support/recording.ts";
@@ -11,22 +11,26 @@ import { recordingsVariable } from "./e2e/support/recording.ts";
  */
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-/**
- * One round after the other; in a round, chains side by side. Tests wait for something much of their time, for DynamoDB
- * Local, clocks, failovers or archives: two chains keep two cores busy. `permissions` replays what was recorded before.
- */
-const rounds = [
-  [["lint", "types"]],
-  [
-    ["workflows", "e2e"],
-    ["unit", "api", "simulation", "infra", "machines", "backups"],
-  ],
-  [["permissions"]],
+const kinds = [
+  "lint",
+  "types",
+  "unit",
+  "api",
+  "workflows",
+  "simulation",
+  "infra",
+  "machines",
+  "e2e",
+  "backups",
+  "permissions",
 ] as const;
-type Kind = (typeof rounds)[number][number][number];
-const kinds: readonly Kind[] = rounds.flat(2);
-/** Each has an environment of its own, which records what IAM would be asked. */
-const recording: readonly Kind[] = ["e2e", "backups"];
+type Kind = (typeof kinds)[number];
+/** They wait for DynamoDB Local a third of their time. */
+const withOneWorkerMore: readonly Kind[] = ["api", "workflows"];
+/** Each has an environment of its own and mostly waits: for clocks, failovers and archives. */
+const sideBySide: readonly Kind[] = ["e2e", "backups"];
+/** Replay what those recorded. */
+const afterwards: readonly Kind[] = ["permissions"];
 
 interface Count {
   passed: number;
@@ -58,6 +62,7 @@ async function vitest(kind: Kind): Promise<Count> {
       "run",
       "--project",
       kind,
+      ...(withOneWorkerMore.includes(kind) ? [`--maxWorkers=${availableParallelism() + 1}`] : []),
       "--reporter=default",
       "--reporter=json",
       `--outputFile.json=${report}`,
@@ -111,24 +116,18 @@ async function report(kind: Kind): Promise<Count> {
   return count;
 }
 
-async function reportChain(chain: readonly Kind[]): Promise<readonly Count[]> {
-  const counts: Count[] = [];
-  for (const kind of chain) counts.push(await report(kind));
-  return counts;
-}
-
 async function reportAll(chosen: readonly Kind[]): Promise<readonly Count[]> {
   const counts: Count[] = [];
-  for (const round of rounds) {
-    const chains = round.map((chain) => chosen.filter((kind) => chain.some((other) => other === kind)));
-    counts.push(...(await Promise.all(chains.map(reportChain))).flat());
-  }
+  const isFirst = (kind: Kind) => !sideBySide.includes(kind) && !afterwards.includes(kind);
+  for (const kind of chosen.filter(isFirst)) counts.push(await report(kind));
+  counts.push(...(await Promise.all(chosen.filter((one) => sideBySide.includes(one)).map(report))));
+  for (const kind of chosen.filter((one) => afterwards.includes(one))) counts.push(await report(kind));
   return counts;
 }
 
 /** A directory for what environments record, for as long as the work takes; one that is named already is kept. */
 async function withRecordings<T>(chosen: readonly Kind[], work: () => Promise<T>): Promise<T> {
-  const isRecording = chosen.some((kind) => recording.includes(kind));
+  const isRecording = chosen.some((kind) => sideBySide.includes(kind));
   if (!isRecording || process.env[recordingsVariable] !== undefined) return work();
   const directory = await mkdtemp(join(tmpdir(), "pgherd-recordings-"));
   process.env[recordingsVariable] = directory;
