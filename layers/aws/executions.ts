@@ -9,10 +9,10 @@ import {
 import { executionName } from "../domain/cluster/names.ts";
 import type { EnvironmentSettings } from "../domain/environment.ts";
 import type { OperationKind } from "../domain/operation/operation.ts";
+import { traceVariable } from "../domain/trace.ts";
 import type { Executions } from "../ports/executions.ts";
 import { clientBehaviour } from "./clients.ts";
 import { isAwsError } from "./errors.ts";
-import { traceVariable } from "./trace.ts";
 
 /** Durable executions on Lambda, started through the alias that the environment names. */
 export class LambdaExecutions implements Executions {

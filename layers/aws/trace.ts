@@ -1,9 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
-import { parseTrace, subsegmentOf, type TracedWork } from "../domain/trace.ts";
+import { parseTrace, subsegmentOf, type TracedWork, traceVariable } from "../domain/trace.ts";
 
-/** Where Lambda says which trace an invocation belongs to. Its clients send it along with their calls. */
-export const traceVariable = "_X_AMZN_TRACE_ID";
 /** Where the X-Ray daemon listens, in functions that are traced. */
 const daemonVariable = "AWS_XRAY_DAEMON_ADDRESS";
 /** What the daemon expects before a document. */

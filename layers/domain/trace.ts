@@ -1,3 +1,9 @@
+/**
+ * The variable in which Lambda says which trace belongs to the one invocation that a process carries out. The clients
+ * of AWS send it along with their calls.
+ */
+export const traceVariable = "_X_AMZN_TRACE_ID";
+
 /** A place in an X-Ray trace: what happens now, or what caused it. */
 export interface Trace {
   /** `1-<seconds, 8 hex digits>-<24 hex digits>` */

@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { traceVariable } from "../../../layers/domain/trace.ts";
 import { watchDynamoDb } from "./dynamodb-calls.ts";
 import type { FunctionErrorPayload, InvokeMessage, ProcessMessage } from "./messages.ts";
 import { installResolver } from "./resolver.ts";
@@ -58,7 +59,7 @@ async function importIfThere(path: string): Promise<Record<string, unknown> | nu
 
 async function invoke(handle: Handler, message: InvokeMessage): Promise<void> {
   const { requestId } = message;
-  process.env["_X_AMZN_TRACE_ID"] = message.trace;
+  process.env[traceVariable] = message.trace;
   try {
     const event: unknown = message.payload === "" ? {} : JSON.parse(message.payload);
     const result = await handle(event, contextOf(message));
