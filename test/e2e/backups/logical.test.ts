@@ -52,7 +52,7 @@ let sum: string;
 beforeAll(async () => {
   cluster = await api.createAvailable({
     name: "dumped",
-    members: 3,
+    members: 2,
     extensions: ["vector"],
     backup: { retention: { logical: 2 } },
   });

@@ -21,7 +21,7 @@ let cluster: Cluster;
 let database: Database;
 
 beforeAll(async () => {
-  cluster = await api.createAvailable({ name: "backed-up", members: 3 });
+  cluster = await api.createAvailable({ name: "backed-up", members: 2 });
   database = await Database.of(environment, api, cluster.id);
 });
 afterAll(async () => {
