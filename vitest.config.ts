@@ -74,6 +74,16 @@ export default defineConfig({
       },
       {
         test: {
+          name: "clusters",
+          include: ["test/e2e/clusters/*.test.ts"],
+          globalSetup: ["test/e2e/support/setup.ts"],
+          testTimeout: e2eTimeoutMs,
+          hookTimeout: e2eTimeoutMs,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: "backups",
           include: ["test/e2e/backups/*.test.ts"],
           globalSetup: ["test/e2e/support/setup.ts"],

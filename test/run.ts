@@ -21,14 +21,16 @@ const kinds = [
   "infra",
   "machines",
   "e2e",
+  "clusters",
   "backups",
   "permissions",
 ] as const;
 type Kind = (typeof kinds)[number];
 /** They wait for DynamoDB Local a third of their time. */
 const withOneWorkerMore: readonly Kind[] = ["api", "workflows"];
-/** Each has an environment of its own and mostly waits: for clocks, failovers and archives. */
-const sideBySide: readonly Kind[] = ["e2e", "backups"];
+/** On real machines, each in an environment of its own. Kinds of one row follow each other; rows take about as long. */
+const sideBySide: readonly (readonly Kind[])[] = [["e2e", "clusters"], ["backups"]];
+const onMachines = sideBySide.flat();
 /** Replay what those recorded. */
 const afterwards: readonly Kind[] = ["permissions"];
 
@@ -118,16 +120,18 @@ async function report(kind: Kind): Promise<Count> {
 
 async function reportAll(chosen: readonly Kind[]): Promise<readonly Count[]> {
   const counts: Count[] = [];
-  const isFirst = (kind: Kind) => !sideBySide.includes(kind) && !afterwards.includes(kind);
-  for (const kind of chosen.filter(isFirst)) counts.push(await report(kind));
-  counts.push(...(await Promise.all(chosen.filter((one) => sideBySide.includes(one)).map(report))));
-  for (const kind of chosen.filter((one) => afterwards.includes(one))) counts.push(await report(kind));
+  const inTurn = async (kinds: readonly Kind[]): Promise<void> => {
+    for (const kind of kinds.filter((one) => chosen.includes(one))) counts.push(await report(kind));
+  };
+  await inTurn(kinds.filter((kind) => !onMachines.includes(kind) && !afterwards.includes(kind)));
+  await Promise.all(sideBySide.map(inTurn));
+  await inTurn(afterwards);
   return counts;
 }
 
 /** A directory for what environments record, for as long as the work takes; one that is named already is kept. */
 async function withRecordings<T>(chosen: readonly Kind[], work: () => Promise<T>): Promise<T> {
-  const isRecording = chosen.some((kind) => sideBySide.includes(kind));
+  const isRecording = chosen.some((kind) => onMachines.includes(kind));
   if (!isRecording || process.env[recordingsVariable] !== undefined) return work();
   const directory = await mkdtemp(join(tmpdir(), "pgherd-recordings-"));
   process.env[recordingsVariable] = directory;

@@ -13,8 +13,8 @@ declare module "vitest" {
   }
 }
 
-/** Arguments of `npm start` per kind of test: where no test uses the cluster `demo`, it would only use the machine. */
-const startArguments: Readonly<Record<string, readonly string[]>> = { backups: ["--no-demo"] };
+/** Only `test/e2e/*.test.ts` use the cluster `demo`; elsewhere it would take a quarter of a processor. */
+const withDemo = "e2e";
 
 /**
  * One environment for all promises on real machines, made as the README says: `npm start`.
@@ -29,7 +29,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await rm(stateDirectory, { recursive: true, force: true });
   };
   try {
-    const startOutput = await environment.npm("start", ...(startArguments[project.name] ?? []));
+    const startOutput = await environment.npm("start", ...(project.name === withDemo ? [] : ["--no-demo"]));
     project.provide("stateDirectory", stateDirectory);
     project.provide("cacheDirectory", cacheDirectory);
     project.provide("startOutput", startOutput);

@@ -5,7 +5,7 @@ import type { PermissionUse } from "../../../local/permissions/use.ts";
 import { recordingsVariable } from "../../e2e/support/recording.ts";
 
 /** The kinds of tests whose environments are recorded: each uses what the other does not. */
-export const lanes = ["e2e", "backups"] as const;
+export const lanes = ["e2e", "clusters", "backups"] as const;
 
 export interface Recording {
   readonly stage: RecordedStage;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Cluster, Operation } from "@pgherd/layers/domain";
 import { expect, test } from "vitest";
-import { api } from "./support/world.ts";
+import { api } from "../support/world.ts";
 
 type Accepted = { cluster: Cluster; operation: Operation };
 interface Problem {

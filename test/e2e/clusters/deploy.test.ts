@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "vitest";
-import { ChangedCheckout } from "./support/checkout.ts";
-import { waitFor } from "./support/wait.ts";
-import { api, environment } from "./support/world.ts";
+import { ChangedCheckout } from "../support/checkout.ts";
+import { waitFor } from "../support/wait.ts";
+import { api, environment } from "../support/world.ts";
 
 const stepSeconds = 120;
 const spec = { members: 1, storage: { sizeGiB: 1 } };

@@ -1,7 +1,7 @@
 import type { Cluster } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Database } from "./support/database.ts";
-import { api, environment } from "./support/world.ts";
+import { Database } from "../support/database.ts";
+import { api, environment } from "../support/world.ts";
 
 let cluster: Cluster;
 let database: Database;

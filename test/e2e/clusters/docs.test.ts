@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { environment } from "./support/world.ts";
+import { environment } from "../support/world.ts";
 
 const run = promisify(execFile);
 

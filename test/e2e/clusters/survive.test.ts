@@ -1,11 +1,11 @@
 import { RebootInstancesCommand } from "@aws-sdk/client-ec2";
 import type { Cluster } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ec2Client } from "./support/aws.ts";
-import { Database } from "./support/database.ts";
-import { initAt, onMachine, postmasterAt, processesAt } from "./support/machines.ts";
-import { waitFor } from "./support/wait.ts";
-import { api, environment } from "./support/world.ts";
+import { ec2Client } from "../support/aws.ts";
+import { Database } from "../support/database.ts";
+import { initAt, onMachine, postmasterAt, processesAt } from "../support/machines.ts";
+import { waitFor } from "../support/wait.ts";
+import { api, environment } from "../support/world.ts";
 
 /** The contract for a killed PostgreSQL is 5 s; a stopwatch asserts it in the benchmark, here it only has to return. */
 const recoverySeconds = 120;

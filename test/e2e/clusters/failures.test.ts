@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFailed, test } from "vitest";
-import { cutOff, cutZone, fillVolume, killForGood, pullPlug, signal } from "./support/accidents.ts";
-import { journalOf, postmasterAt } from "./support/machines.ts";
-import { Trial } from "./support/trial.ts";
-import { waitFor } from "./support/wait.ts";
-import { api, environment } from "./support/world.ts";
+import { cutOff, cutZone, fillVolume, killForGood, pullPlug, signal } from "../support/accidents.ts";
+import { journalOf, postmasterAt } from "../support/machines.ts";
+import { Trial } from "../support/trial.ts";
+import { waitFor } from "../support/wait.ts";
+import { api, environment } from "../support/world.ts";
 
 /** Longer than a leader's key lives without being renewed. */
 const longerThanTtlMs = 24_000;

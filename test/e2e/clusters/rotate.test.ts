@@ -2,13 +2,13 @@ import { createConnection } from "node:net";
 import { connect } from "node:tls";
 import { type Cluster, nodePorts } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { nodePaths } from "../../layers/domain/config/paths.ts";
-import { Database } from "./support/database.ts";
-import { calmTransactionsPerSecond, Load, prepareLoad } from "./support/load.ts";
-import { onMachine } from "./support/machines.ts";
-import { Session } from "./support/sessions.ts";
-import { waitFor } from "./support/wait.ts";
-import { api, environment } from "./support/world.ts";
+import { nodePaths } from "../../../layers/domain/config/paths.ts";
+import { Database } from "../support/database.ts";
+import { calmTransactionsPerSecond, Load, prepareLoad } from "../support/load.ts";
+import { onMachine } from "../support/machines.ts";
+import { Session } from "../support/sessions.ts";
+import { waitFor } from "../support/wait.ts";
+import { api, environment } from "../support/world.ts";
 
 const graceSeconds = 60;
 /** A reconciler's minute, and the operation that it starts. */

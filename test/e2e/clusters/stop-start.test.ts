@@ -1,10 +1,10 @@
 import { TerminateInstancesCommand } from "@aws-sdk/client-ec2";
 import type { Cluster, Operation } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ec2Client } from "./support/aws.ts";
-import { Database } from "./support/database.ts";
-import { waitFor } from "./support/wait.ts";
-import { api, environment } from "./support/world.ts";
+import { ec2Client } from "../support/aws.ts";
+import { Database } from "../support/database.ts";
+import { waitFor } from "../support/wait.ts";
+import { api, environment } from "../support/world.ts";
 
 /** A proxy that has just started needs two checks to find the leader. */
 const answersSeconds = 120;

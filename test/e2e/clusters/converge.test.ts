@@ -1,10 +1,10 @@
 import type { Cluster, ClusterNode, Operation } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { nodePaths } from "../../layers/domain/config/paths.ts";
-import { Database } from "./support/database.ts";
-import { calmTransactionsPerSecond, Load, prepareLoad } from "./support/load.ts";
-import { onMachine } from "./support/machines.ts";
-import { api, environment } from "./support/world.ts";
+import { nodePaths } from "../../../layers/domain/config/paths.ts";
+import { Database } from "../support/database.ts";
+import { calmTransactionsPerSecond, Load, prepareLoad } from "../support/load.ts";
+import { onMachine } from "../support/machines.ts";
+import { api, environment } from "../support/world.ts";
 
 describe("a running cluster becomes what its spec says, and clients of the nodes that stay do not notice", () => {
   let cluster: Cluster;

@@ -1,8 +1,8 @@
 import type { Cluster } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Database } from "./support/database.ts";
-import { waitFor } from "./support/wait.ts";
-import { api, environment } from "./support/world.ts";
+import { Database } from "../support/database.ts";
+import { waitFor } from "../support/wait.ts";
+import { api, environment } from "../support/world.ts";
 
 interface Logs {
   readonly items: { time: string; nodeId: string; message: string }[];

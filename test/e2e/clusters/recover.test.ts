@@ -6,11 +6,11 @@ import {
 } from "@aws-sdk/client-ec2";
 import type { Cluster, ClusterNode, Operation } from "@pgherd/layers/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Answer } from "./support/api.ts";
-import { ec2Client } from "./support/aws.ts";
-import { Database } from "./support/database.ts";
-import { waitFor } from "./support/wait.ts";
-import { api, environment } from "./support/world.ts";
+import type { Answer } from "../support/api.ts";
+import { ec2Client } from "../support/aws.ts";
+import { Database } from "../support/database.ts";
+import { waitFor } from "../support/wait.ts";
+import { api, environment } from "../support/world.ts";
 
 interface Refusal {
   readonly code: string;

@@ -1,8 +1,8 @@
 import type { Cluster } from "@pgherd/layers/domain";
 import { afterEach, describe, expect, test } from "vitest";
-import { addFault, clearFaults } from "./support/faults.ts";
-import { leftovers } from "./support/leftovers.ts";
-import { api, environment } from "./support/world.ts";
+import { addFault, clearFaults } from "../support/faults.ts";
+import { leftovers } from "../support/leftovers.ts";
+import { api, environment } from "../support/world.ts";
 
 describe("a create that fails leaves nothing behind and says why", () => {
   afterEach(async () => {
