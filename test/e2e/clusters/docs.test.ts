@@ -10,22 +10,25 @@ const pageTimeoutMs = 360_000;
 /** Every answer of the API, as the examples show it. */
 const outputBytesMax = 8 * 1024 ** 2;
 
-/** One page goes on in the middle of the other, where that sends its reader there. */
-async function readPages(): Promise<string> {
-  const [using = "", operating = ""] = await Promise.all(
-    ["docs/using.md", "docs/operating.md"].map((page) => readFile(page, "utf8")),
-  );
-  const there = /^.*\[operating\.md\]\(operating\.md\) goes on from here\.$/m;
-  expect(using).toMatch(there);
-  return using.replace(there, () => operating);
+/** A page goes on in the middle of another, where that sends its reader there. */
+const pages = ["using.md", "operating.md", "backups.md"];
+
+async function readPages([page = "", ...following]: readonly string[]): Promise<string> {
+  const text = await readFile(`docs/${page}`, "utf8");
+  const [next] = following;
+  if (next === undefined) return text;
+  const there = `[${next}](${next}) goes on from here.`;
+  expect(text).toContain(there);
+  const rest = await readPages(following);
+  return text.replace(there, () => `\n${rest}`);
 }
 
-const promise = "every example of docs/using.md and docs/operating.md runs as it stands, in order";
+const promise = `every example of ${pages.join(", ")} runs as it stands, in order`;
 
 /** Blocks of `sh` run; what takes too long, or hurts, is written as `http`. */
 test(promise, { timeout: pageTimeoutMs + 10_000 }, async () => {
-  const pages = await readPages();
-  const blocks = [...pages.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? "");
+  const text = await readPages(pages);
+  const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? "");
   expect(blocks.length).toBeGreaterThanOrEqual(20);
 
   const { stdout } = await run("bash", ["-euo", "pipefail", "-c", blocks.join("\n")], {
