@@ -38,6 +38,7 @@ import { openapi } from "./meta/openapi.ts";
 import { cancelOperation } from "./operations/cancel.ts";
 import { getOperation } from "./operations/get.ts";
 import { listOperations } from "./operations/list.ts";
+import { getPrometheusMetrics } from "./prometheus/metrics.ts";
 import { listPrometheusTargets } from "./prometheus/targets.ts";
 import { createRestorePoint } from "./restore-points/create.ts";
 import { listRestorePoints } from "./restore-points/list.ts";
@@ -82,6 +83,7 @@ export function createApi(context: ApiContext): HttpApp {
     getOperation,
     cancelOperation,
     listPrometheusTargets,
+    getPrometheusMetrics,
   ];
   const routes: Route[] = [
     ...resources.map((route) => route(context)),

@@ -1,4 +1,4 @@
-import type { Cluster } from "@pgherd/layers/domain";
+import { type Cluster, isFree } from "@pgherd/layers/domain";
 import type { Store } from "@pgherd/layers/ports";
 import { errorFields, type Log } from "@pgherd/layers/runtime";
 import { allClusters } from "../all-clusters.ts";
@@ -19,8 +19,4 @@ export async function eachFreeCluster(
       });
     }
   }
-}
-
-export function isFree(cluster: Cluster): boolean {
-  return cluster.activeOperationId === null && ["available", "degraded"].includes(cluster.status);
 }

@@ -1,16 +1,18 @@
 import {
   type Change,
   convergeRequestSchema,
-  type RecoveryResult,
   recoverRequestSchema,
   recoveryResultSchema,
 } from "@pgherd/layers/domain";
 import { type Loop, loopHandler } from "@pgherd/layers/runtime/workflow";
 import { type ConvergeDeadlines, convergeDeadlines } from "./converge-cluster/deadlines.ts";
 import { convergeClusterLoop } from "./converge-cluster.ts";
+import { coursesOf } from "./course.ts";
 import { type ClusterScope, readCluster } from "./create-cluster/records.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 import * as acts from "./recover-cluster/acts.ts";
+
+const { read: readCourse, write: writeCourse } = coursesOf(recoveryResultSchema);
 
 type RecoverChange =
   /** A machine that is only stopped has lost nothing: it may hold the best copy, or the missing vote. */
@@ -62,7 +64,7 @@ async function nextOwn(
   scope: ClusterScope,
   deadlines: ConvergeDeadlines,
 ): Promise<Exclude<RecoverChange, { kind: "converge" }> | null> {
-  const { survivor, setAside, isFounded, started } = await readResult(scope);
+  const { survivor, setAside, isFounded, started } = await readCourse(scope);
   if (isFounded) return null;
   if (survivor === null) {
     const stopped = await acts.findStopped(scope, started);
@@ -82,35 +84,26 @@ async function carryOutOwn(
   { kind, nodeId }: Exclude<RecoverChange, { kind: "converge" }>,
   deadlines: ConvergeDeadlines,
 ): Promise<string> {
-  const result = await readResult(scope);
+  const { setAside, started } = await readCourse(scope);
   switch (kind) {
     case "start-node": {
       const detail = await acts.startNode(scope, nodeId, deadlines);
-      await putResult(scope, { ...result, started: [...new Set([...result.started, nodeId])] });
+      await writeCourse(scope, { started: [...new Set([...started, nodeId])] });
       return detail;
     }
     case "name-survivor":
-      await putResult(scope, { ...result, survivor: nodeId });
+      await writeCourse(scope, { survivor: nodeId });
       return nodeId;
     case "set-aside": {
       const detail = await acts.setAside(scope, nodeId, deadlines);
-      await putResult(scope, { ...result, setAside: [...new Set([...result.setAside, nodeId])] });
+      await writeCourse(scope, { setAside: [...new Set([...setAside, nodeId])] });
       return detail;
     }
     case "found-dcs":
       await acts.foundDcs(scope, nodeId, deadlines);
-      await putResult(scope, { ...result, isFounded: true });
+      await writeCourse(scope, { isFounded: true });
       return `${nodeId} leads.`;
   }
-}
-
-async function readResult({ operationId, ports }: ClusterScope): Promise<RecoveryResult> {
-  const operation = await ports.store.getOperation(operationId);
-  return recoveryResultSchema.parse(operation?.result ?? {});
-}
-
-async function putResult({ operationId, ports }: ClusterScope, result: RecoveryResult): Promise<void> {
-  await ports.store.putOperationResult(operationId, result);
 }
 
 export const handler = loopHandler(recoverClusterLoop(), openPorts);

@@ -1,6 +1,7 @@
-import { reinitializeRequestSchema } from "@pgherd/layers/domain";
+import { reinitializeCourseSchema, reinitializeRequestSchema } from "@pgherd/layers/domain";
 import type { Observation } from "@pgherd/layers/domain/node";
 import { type Loop, loopHandler } from "@pgherd/layers/runtime/workflow";
+import { coursesOf } from "./course.ts";
 import { type ClusterScope, readCluster, readNode } from "./create-cluster/records.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 import { isSilence, observeShard, runningNodes, runOn } from "./shards.ts";
@@ -17,6 +18,8 @@ const slicesMax = 144;
 const lookMsDefault = 3_000;
 const inspectSeconds = 15;
 
+const { read: readCourse, write: writeCourse } = coursesOf(reinitializeCourseSchema);
+
 type Change = { readonly kind: "reinitialize" | "clone" };
 
 /** Has a replica's data removed and cloned again, and waits until it streams. */
@@ -26,8 +29,8 @@ export function reinitializeLoop(lookMs = lookMsDefault): Loop<ClusterPorts, Cha
     attemptsMax,
     roundsMax: slicesMax,
     next: async (scope) => {
-      const { result } = (await scope.ports.store.getOperation(scope.operationId)) ?? {};
-      if (result?.["begun"] !== true) return { kind: "reinitialize" };
+      const { begun } = await readCourse(scope);
+      if (!begun) return { kind: "reinitialize" };
       return (await stateOf(scope)) === "streaming" ? null : { kind: "clone" };
     },
     nameOf: ({ kind }) => kind,
@@ -53,7 +56,7 @@ async function begin(scope: ClusterScope): Promise<undefined> {
     clusterId: scope.clusterId,
     nodeId: node.id,
   });
-  await scope.ports.store.putOperationResult(scope.operationId, { begun: true });
+  await writeCourse(scope, { begun: true });
 }
 
 async function stateOf(scope: ClusterScope): Promise<string> {

@@ -1,15 +1,17 @@
 import {
   planRestart,
+  type RestartCourse,
   type Restarted,
   type RollingChange,
   type RollingPlan,
+  restartCourseSchema,
   restartRequestSchema,
   rollingMember,
   shardsOf,
 } from "@pgherd/layers/domain";
 import { CommandError } from "@pgherd/layers/ports";
-import { z } from "@pgherd/layers/runtime/http";
 import { type Loop, loopHandler } from "@pgherd/layers/runtime/workflow";
+import { coursesOf } from "./course.ts";
 import { type ClusterScope, readCluster, readNode } from "./create-cluster/records.ts";
 import { type ClusterPorts, openPorts } from "./ports.ts";
 import { moveLeader, patienceSecondsDefault } from "./role-change.ts";
@@ -32,14 +34,7 @@ interface Change {
   readonly before: number;
 }
 
-/** What is done, in `Operation.result`: a plan that follows looks here, so that nobody is restarted twice. */
-const resultSchema = z.object({
-  restarted: z.array(z.object({ nodeId: z.string(), inPlace: z.boolean() })).default([]),
-  leaderMoves: z
-    .array(z.object({ from: z.string().nullable(), to: z.string(), pauseMs: z.number().nullable() }))
-    .default([]),
-});
-type Result = z.infer<typeof resultSchema>;
+const { read: readCourse, write: writeCourse } = coursesOf(restartCourseSchema);
 
 class BlockedError extends Error {
   readonly code = "member-not-streaming";
@@ -54,7 +49,7 @@ export const restartLoop: Loop<ClusterPorts, Change> = {
     const { nodes } = await readCluster(scope);
     for (const shard of shardsOf(nodes)) {
       const change = await nextIn(scope, shard);
-      if (change !== null) return { shard, change, before: countDone(await readResult(scope)) };
+      if (change !== null) return { shard, change, before: countDone(await readCourse(scope)) };
     }
     return null;
   },
@@ -63,7 +58,7 @@ export const restartLoop: Loop<ClusterPorts, Change> = {
   carryOut: async (scope, planned) => {
     const { change, before } = planned;
     // The process before this one came to the end of it, and died before anybody heard.
-    if (countDone(await readResult(scope)) > before) return undefined;
+    if (countDone(await readCourse(scope)) > before) return undefined;
     return change.kind === "move-leader" ? move(scope, planned, change) : restart(scope, planned, change);
   },
   statusAt: (ending) =>
@@ -85,16 +80,12 @@ async function nextIn(scope: ClusterScope, shard: number): Promise<RollingChange
 
 async function plans(scope: ClusterScope, shard: number): Promise<RollingPlan> {
   const wish = restartRequestSchema.parse(scope.request);
-  const [{ restarted }, { members }] = await Promise.all([readResult(scope), observeShard(scope, shard)]);
+  const [{ restarted }, { members }] = await Promise.all([readCourse(scope), observeShard(scope, shard)]);
   return planRestart(wish, restarted, members.map(rollingMember));
 }
 
-const countDone = ({ restarted, leaderMoves }: Result): number => restarted.length + leaderMoves.length;
-
-async function readResult({ operationId, ports }: ClusterScope): Promise<Result> {
-  const operation = await ports.store.getOperation(operationId);
-  return resultSchema.parse(operation?.result ?? {});
-}
+const countDone = ({ restarted, leaderMoves }: RestartCourse): number =>
+  restarted.length + leaderMoves.length;
 
 async function move(
   scope: ClusterScope,
@@ -111,11 +102,8 @@ async function move(
     patienceSeconds: patienceSecondsDefault,
   });
   const { pauseMs, to } = moved;
-  const result = await readResult(scope);
-  await scope.ports.store.putOperationResult(scope.operationId, {
-    ...result,
-    leaderMoves: [...result.leaderMoves, { from, to, pauseMs }],
-  });
+  const { leaderMoves } = await readCourse(scope);
+  await writeCourse(scope, { leaderMoves: [...leaderMoves, { from, to, pauseMs }] });
   return pauseMs === null
     ? `${to} leads.`
     : `${to} leads; clients of the poolers were held for ${pauseMs} ms.`;
@@ -145,11 +133,8 @@ async function restart(
       },
     );
     const done: Restarted = { nodeId, inPlace: isLeader };
-    const result = await readResult(scope);
-    await scope.ports.store.putOperationResult(scope.operationId, {
-      ...result,
-      restarted: [...result.restarted, done],
-    });
+    const { restarted } = await readCourse(scope);
+    await writeCourse(scope, { restarted: [...restarted, done] });
     return pauseMs === null ? undefined : `Clients of the poolers were held for ${pauseMs} ms.`;
   } catch (error) {
     // It has become the leader since the plan was made: the next plan sees that.

@@ -3,7 +3,7 @@ import {
   InvokeCommand,
   LambdaClient,
   type LambdaClientConfig,
-  ListDurableExecutionsByFunctionCommand,
+  paginateListDurableExecutionsByFunction,
   StopDurableExecutionCommand,
 } from "@aws-sdk/client-lambda";
 import { executionName } from "../domain/cluster/names.ts";
@@ -13,6 +13,7 @@ import { traceVariable } from "../domain/trace.ts";
 import type { Executions } from "../ports/executions.ts";
 import { clientBehaviour } from "./clients.ts";
 import { isAwsError } from "./errors.ts";
+import { onAllPages } from "./pages.ts";
 
 /** Durable executions on Lambda, started through the alias that the environment names. */
 export class LambdaExecutions implements Executions {
@@ -64,21 +65,12 @@ export class LambdaExecutions implements Executions {
   };
 
   /** The filter may let through names that only begin alike, and a page may be empty though others follow. */
-  async #named(functionName: string, name: string): Promise<Execution[]> {
-    const found: Execution[] = [];
-    let marker: string | undefined;
-    do {
-      const answer = await this.#client.send(
-        new ListDurableExecutionsByFunctionCommand({
-          FunctionName: functionName,
-          DurableExecutionName: name,
-          ...(marker === undefined ? {} : { Marker: marker }),
-        }),
-      );
-      found.push(...(answer.DurableExecutions ?? []).filter((one) => one.DurableExecutionName === name));
-      marker = answer.NextMarker === "" ? undefined : answer.NextMarker;
-    } while (marker !== undefined);
-    return found;
+  #named(functionName: string, name: string): Promise<Execution[]> {
+    const query = { FunctionName: functionName, DurableExecutionName: name };
+    const pages = paginateListDurableExecutionsByFunction({ client: this.#client }, query);
+    return onAllPages(pages, ({ DurableExecutions }) =>
+      DurableExecutions?.filter((one) => one.DurableExecutionName === name),
+    );
   }
 
   #alias(kind: OperationKind): string {

@@ -7,8 +7,8 @@ import {
   DeleteRolePolicyCommand,
   IAMClient,
   type IAMClientConfig,
-  ListRolesCommand,
   PutRolePolicyCommand,
+  paginateListRoles,
   RemoveRoleFromInstanceProfileCommand,
   type Tag,
 } from "@aws-sdk/client-iam";
@@ -26,6 +26,7 @@ import type { EnvironmentSettings } from "../domain/environment.ts";
 import type { NodeIdentities } from "../ports/identities.ts";
 import { clientBehaviour } from "./clients.ts";
 import { isAwsError } from "./errors.ts";
+import { onAllPages } from "./pages.ts";
 import { waitFor } from "./wait.ts";
 
 /** What IAM has just made, changed or removed is everywhere within seconds. */
@@ -108,25 +109,13 @@ export class IamNodeIdentities implements NodeIdentities {
   /** The clusters that have a role. */
   async list(): Promise<readonly { readonly name: string; readonly clusterId: string }[]> {
     const { environment } = this.#settings;
-    const found: { name: string; clusterId: string }[] = [];
-    let marker: string | undefined;
-    do {
-      const answer: {
-        Roles?: { RoleName?: string | undefined }[] | undefined;
-        Marker?: string | undefined;
-      } = await this.#client.send(
-        new ListRolesCommand({
-          PathPrefix: nodeRolePath(environment),
-          ...(marker === undefined ? {} : { Marker: marker }),
-        }),
-      );
-      for (const { RoleName: name = "" } of answer.Roles ?? []) {
+    const PathPrefix = nodeRolePath(environment);
+    return onAllPages(paginateListRoles({ client: this.#client }, { PathPrefix }), ({ Roles }) =>
+      Roles?.flatMap(({ RoleName: name = "" }) => {
         const clusterId = clusterOfNodeRole(environment, name);
-        if (clusterId !== null) found.push({ name, clusterId });
-      }
-      marker = answer.Marker;
-    } while (marker !== undefined && marker !== "");
-    return found;
+        return clusterId === null ? [] : [{ name, clusterId }];
+      }),
+    );
   }
 
   #put(rights: NodeRights) {

@@ -3,25 +3,25 @@ import {
   DeleteNetworkInterfaceCommand,
   DeleteSecurityGroupCommand,
   DeleteVolumeCommand,
-  DescribeInstancesCommand,
-  DescribeNetworkInterfacesCommand,
-  DescribeSecurityGroupsCommand,
-  DescribeVolumesCommand,
   EC2Client,
   type EC2ClientConfig,
+  paginateDescribeInstances,
+  paginateDescribeNetworkInterfaces,
+  paginateDescribeSecurityGroups,
+  paginateDescribeVolumes,
   type Tag,
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import type { IAMClientConfig } from "@aws-sdk/client-iam";
 import {
   DeleteScheduleCommand,
-  ListSchedulesCommand,
+  paginateListSchedules,
   SchedulerClient,
   type SchedulerClientConfig,
 } from "@aws-sdk/client-scheduler";
 import {
   DeleteParametersCommand,
-  GetParametersByPathCommand,
+  paginateGetParametersByPath,
   SSMClient,
   type SSMClientConfig,
 } from "@aws-sdk/client-ssm";
@@ -31,6 +31,7 @@ import type { Belonging, BelongingKind, Inventory } from "../ports/inventory.ts"
 import { clientBehaviour } from "./clients.ts";
 import { isAwsError } from "./errors.ts";
 import { IamNodeIdentities } from "./identities.ts";
+import { onAllPages } from "./pages.ts";
 
 /** What one page of each listing holds at most. */
 const pageSize = 200;
@@ -58,9 +59,9 @@ const goneErrors = [
   "ResourceNotFoundException",
 ];
 
-interface Page {
-  readonly items: readonly { readonly id: string | undefined; readonly tags: readonly Tag[] | undefined }[];
-  readonly next: string | undefined;
+interface Tagged {
+  readonly id: string | undefined;
+  readonly tags: readonly Tag[] | undefined;
 }
 
 /** What carries the environment's tags in EC2, lies under its path in Parameter Store, is in its schedule group, or is a role below its path. */
@@ -87,10 +88,10 @@ export class AwsInventory implements Inventory {
 
   list: Inventory["list"] = async () => {
     const found = await Promise.all([
-      this.#tagged("instance", (next) => this.#instances(next)),
-      this.#tagged("network-interface", (next) => this.#interfaces(next)),
-      this.#tagged("volume", (next) => this.#volumes(next)),
-      this.#tagged("security-group", (next) => this.#groups(next)),
+      this.#instances(),
+      this.#interfaces(),
+      this.#volumes(),
+      this.#groups(),
       this.#parameters(),
       this.#schedules(),
       this.#roles(),
@@ -135,85 +136,53 @@ export class AwsInventory implements Inventory {
     }
   }
 
-  /** Endpoints and the like are the environment's without being a cluster's: they are not in it. */
-  async #tagged(
-    kind: BelongingKind,
-    page: (next: string | undefined) => Promise<Page>,
-  ): Promise<Belonging[]> {
-    const found: Belonging[] = [];
-    let next: string | undefined;
-    do {
-      const answer: Page = await page(next);
-      for (const { id, tags } of answer.items) {
-        const clusterId = tagValue(tags, tagNames.cluster);
-        if (id === undefined || clusterId === undefined) continue;
-        found.push({ kind, id, clusterId, nodeId: tagValue(tags, tagNames.node) ?? null });
-      }
-      next = answer.next;
-    } while (next !== undefined);
-    return found;
+  #query() {
+    return { Filters: [{ Name: `tag:${tagNames.environment}`, Values: [this.#environment] }] };
   }
 
-  #query(next: string | undefined) {
-    return {
-      Filters: [{ Name: `tag:${tagNames.environment}`, Values: [this.#environment] }],
-      MaxResults: pageSize,
-      ...(next === undefined ? {} : { NextToken: next }),
-    };
+  #instances(): Promise<Belonging[]> {
+    const pages = paginateDescribeInstances({ client: this.#ec2, pageSize }, this.#query());
+    return onAllPages(pages, ({ Reservations }) =>
+      Reservations?.flatMap(({ Instances = [] }) => Instances)
+        .filter(({ State }) => livingStates.includes(State?.Name ?? ""))
+        .flatMap(({ InstanceId: id, Tags: tags }) => belonging("instance", { id, tags })),
+    );
   }
 
-  async #instances(next: string | undefined): Promise<Page> {
-    const answer = await this.#ec2.send(new DescribeInstancesCommand(this.#query(next)));
-    const instances = (answer.Reservations ?? []).flatMap((one) => one.Instances ?? []);
-    const living = instances.filter((one) => livingStates.includes(one.State?.Name ?? ""));
-    return {
-      items: living.map((one) => ({ id: one.InstanceId, tags: one.Tags })),
-      next: answer.NextToken,
-    };
+  #interfaces(): Promise<Belonging[]> {
+    const pages = paginateDescribeNetworkInterfaces({ client: this.#ec2, pageSize }, this.#query());
+    return onAllPages(pages, ({ NetworkInterfaces }) =>
+      NetworkInterfaces?.flatMap(({ NetworkInterfaceId: id, TagSet: tags }) =>
+        belonging("network-interface", { id, tags }),
+      ),
+    );
   }
 
-  async #interfaces(next: string | undefined): Promise<Page> {
-    const answer = await this.#ec2.send(new DescribeNetworkInterfacesCommand(this.#query(next)));
-    const items = (answer.NetworkInterfaces ?? []).map((one) => ({
-      id: one.NetworkInterfaceId,
-      tags: one.TagSet,
-    }));
-    return { items, next: answer.NextToken };
+  #volumes(): Promise<Belonging[]> {
+    const pages = paginateDescribeVolumes({ client: this.#ec2, pageSize }, this.#query());
+    return onAllPages(pages, ({ Volumes }) =>
+      Volumes?.filter(({ State }) => State !== "deleting" && State !== "deleted").flatMap(
+        ({ VolumeId: id, Tags: tags }) => belonging("volume", { id, tags }),
+      ),
+    );
   }
 
-  async #volumes(next: string | undefined): Promise<Page> {
-    const answer = await this.#ec2.send(new DescribeVolumesCommand(this.#query(next)));
-    const there = (answer.Volumes ?? []).filter((one) => one.State !== "deleting" && one.State !== "deleted");
-    return { items: there.map((one) => ({ id: one.VolumeId, tags: one.Tags })), next: answer.NextToken };
+  #groups(): Promise<Belonging[]> {
+    const pages = paginateDescribeSecurityGroups({ client: this.#ec2, pageSize }, this.#query());
+    return onAllPages(pages, ({ SecurityGroups }) =>
+      SecurityGroups?.flatMap(({ GroupId: id, Tags: tags }) => belonging("security-group", { id, tags })),
+    );
   }
 
-  async #groups(next: string | undefined): Promise<Page> {
-    const answer = await this.#ec2.send(new DescribeSecurityGroupsCommand(this.#query(next)));
-    const items = (answer.SecurityGroups ?? []).map((one) => ({ id: one.GroupId, tags: one.Tags }));
-    return { items, next: answer.NextToken };
-  }
-
-  async #schedules(): Promise<Belonging[]> {
-    const found: Belonging[] = [];
-    let next: string | undefined;
-    do {
-      const answer: {
-        Schedules?: { Name?: string | undefined }[] | undefined;
-        NextToken?: string | undefined;
-      } = await this.#scheduler.send(
-        new ListSchedulesCommand({
-          GroupName: this.#scheduleGroup,
-          MaxResults: schedulesPageSize,
-          ...(next === undefined ? {} : { NextToken: next }),
-        }),
-      );
-      for (const { Name: id = "" } of answer.Schedules ?? []) {
+  #schedules(): Promise<Belonging[]> {
+    const config = { client: this.#scheduler, pageSize: schedulesPageSize };
+    const pages = paginateListSchedules(config, { GroupName: this.#scheduleGroup });
+    return onAllPages(pages, ({ Schedules }) =>
+      Schedules?.flatMap(({ Name: id = "" }) => {
         const clusterId = clusterOfSchedule(id);
-        if (clusterId !== null) found.push({ kind: "schedule", id, clusterId, nodeId: null });
-      }
-      next = answer.NextToken;
-    } while (next !== undefined);
-    return found;
+        return clusterId === null ? [] : [{ kind: "schedule" as const, id, clusterId, nodeId: null }];
+      }),
+    );
   }
 
   async #roles(): Promise<Belonging[]> {
@@ -222,36 +191,34 @@ export class AwsInventory implements Inventory {
   }
 
   /** Names alone: nothing is decrypted. */
-  async #parameters(): Promise<Belonging[]> {
-    const path = `/pgherd/${this.#environment}`;
-    const found: Belonging[] = [];
-    let next: string | undefined;
-    do {
-      const askedMs = performance.now();
-      const answer: {
-        Parameters?: { Name?: string | undefined }[] | undefined;
-        NextToken?: string | undefined;
-      } = await this.#ssm.send(
-        new GetParametersByPathCommand({
-          Path: path,
-          Recursive: true,
-          WithDecryption: false,
-          MaxResults: parametersPageSize,
-          ...(next === undefined ? {} : { NextToken: next }),
-        }),
-      );
-      for (const { Name: id } of answer.Parameters ?? []) {
-        const clusterId = /\/(clu_[0-9A-Z]{26})\//.exec(id ?? "")?.[1];
-        if (id !== undefined && clusterId !== undefined) {
-          found.push({ kind: "parameter", id, clusterId, nodeId: null });
-        }
-      }
-      next = answer.NextToken === "" ? undefined : answer.NextToken;
-      const earlyMs = 1000 / parameterPagesPerSecondMax - (performance.now() - askedMs);
-      if (next !== undefined && earlyMs > 0) await sleep(earlyMs);
-    } while (next !== undefined);
-    return found;
+  #parameters(): Promise<Belonging[]> {
+    const query = { Path: `/pgherd/${this.#environment}`, Recursive: true, WithDecryption: false };
+    const config = { client: this.#ssm, pageSize: parametersPageSize };
+    const pages = unhurried(paginateGetParametersByPath(config, query), parameterPagesPerSecondMax);
+    return onAllPages(pages, ({ Parameters }) =>
+      Parameters?.flatMap(({ Name: id = "" }) => {
+        const clusterId = /\/(clu_[0-9A-Z]{26})\//.exec(id)?.[1];
+        return clusterId === undefined ? [] : [{ kind: "parameter" as const, id, clusterId, nodeId: null }];
+      }),
+    );
   }
+}
+
+async function* unhurried<Page>(pages: AsyncIterable<Page>, perSecondMax: number): AsyncGenerator<Page> {
+  let askedMs = performance.now();
+  for await (const page of pages) {
+    yield page;
+    const earlyMs = 1000 / perSecondMax - (performance.now() - askedMs);
+    if (earlyMs > 0) await sleep(earlyMs);
+    askedMs = performance.now();
+  }
+}
+
+/** Endpoints and the like are the environment's without being a cluster's: they are not in the inventory. */
+function belonging(kind: BelongingKind, { id, tags }: Tagged): Belonging[] {
+  const clusterId = tagValue(tags, tagNames.cluster);
+  if (id === undefined || clusterId === undefined) return [];
+  return [{ kind, id, clusterId, nodeId: tagValue(tags, tagNames.node) ?? null }];
 }
 
 function tagValue(tags: readonly Tag[] | undefined, name: string): string | undefined {

@@ -37,7 +37,7 @@ import * as steps from "./store/steps.ts";
  * | idempotency record (TTL `expiresAt`) | `IDEMPOTENCY#<principal>` | `<key>` | | |
  *
  * All keys are strings; both indexes project everything. Lists of clusters and of operations read an index and can
- * lag by moments; everything else is read consistently.
+ * lag by moments, as does what is read of many clusters at once; everything else is read consistently.
  */
 export class DynamoStore implements Store {
   readonly #table: Table;
@@ -78,6 +78,7 @@ export class DynamoStore implements Store {
   putMetrics: Store["putMetrics"] = (clusterId, metrics) =>
     health.putMetrics(this.#table, clusterId, metrics);
   readMetrics: Store["readMetrics"] = (clusterId) => health.readMetrics(this.#table, clusterId);
+  readLastLooks: Store["readLastLooks"] = (clusterIds) => health.readLastLooks(this.#table, clusterIds);
 
   putNode: Store["putNode"] = (clusterId, node) => clusterParts.putNode(this.#table, clusterId, node);
   removeNode: Store["removeNode"] = (clusterId, nodeId) =>

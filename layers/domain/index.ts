@@ -74,4 +74,6 @@ export * from "./operation/operation.ts";
 export * from "./operation/progress.ts";
 export * from "./operation/requests.ts";
 export * from "./problems.ts";
+export * from "./prometheus/clusters.ts";
 export * from "./prometheus/targets.ts";
+export * from "./prometheus/text.ts";

@@ -79,6 +79,13 @@ export interface HealthUpdate {
   readonly events: readonly AuditEntry[];
 }
 
+/** What the last look at a cluster has left. */
+export interface LastLook {
+  readonly record: HealthRecord;
+  /** As {@link Store.readMetrics} has them. */
+  readonly metrics: ClusterMetrics | null;
+}
+
 /**
  * The state of an environment. Every write that matters is conditional.
  * Problems thrown: `name-taken`, `operation-in-progress` (its detail names the operation), `not-found`,
@@ -156,6 +163,8 @@ export interface Store {
   putMetrics(clusterId: string, metrics: ClusterMetrics): Promise<void>;
   /** Null where nobody has looked at the cluster for a day. */
   readMetrics(clusterId: string): Promise<ClusterMetrics | null>;
+  /** Of each of these clusters, which are all different. It can lag by moments: it is for many at once. */
+  readLastLooks(clusterIds: readonly string[]): Promise<ReadonlyMap<string, LastLook>>;
 
   /** Writes a node whole; the same node again replaces it. */
   putNode(clusterId: string, node: ClusterNode): Promise<void>;

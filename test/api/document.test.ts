@@ -74,6 +74,7 @@ test("the document describes every route of the API", async () => {
       "GET /v1/clusters/{clusterId}/metrics",
       "GET /v1/operations",
       "GET /v1/prometheus/targets",
+      "GET /v1/prometheus/metrics",
       "GET /v1/operations/{operationId}",
       "POST /v1/clusters",
       "PATCH /v1/clusters/{clusterId}",

@@ -3,7 +3,8 @@ import { unknownHealth } from "@pgherd/layers/domain";
 import type { HealthUpdate } from "@pgherd/layers/ports";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
-import { makeAudit, makeCreate, makeOperation } from "./support/fixtures.ts";
+import { toldCluster } from "../world/told-cluster.ts";
+import { makeAudit, makeCreate, makeOperation, newClusterId } from "./support/fixtures.ts";
 
 let dynamodb: DynamoDB;
 let store: DynamoStore;
@@ -75,6 +76,21 @@ test("a cluster that is not meant to be up is not judged", async () => {
   await store.updateClusterStatus(clusterId, "stopped", "as asked");
   expect(await store.updateHealth(clusterId, degraded(clusterId, "nod_1"))).toBe(false);
   expect(await store.getCluster(clusterId)).toMatchObject({ status: "stopped", drift: [] });
+});
+
+test("what is remembered of many clusters is read at once, and of those unknown nothing is known", async () => {
+  const clusterId = await makeAvailable("one-of-many");
+  const update = degraded(clusterId, "nod_1");
+  await store.updateHealth(clusterId, update);
+  const { metrics } = toldCluster();
+  if (metrics === null) throw new Error("the cluster was not looked at");
+  await store.putMetrics(clusterId, metrics);
+  // More than DynamoDB takes in one call.
+  const others = Array.from({ length: 120 }, newClusterId);
+  const looks = await store.readLastLooks([...others, clusterId]);
+  expect(looks.size).toBe(121);
+  expect(looks.get(clusterId)).toEqual({ record: update.record, metrics });
+  for (const id of others) expect(looks.get(id)).toEqual({ record: unknownHealth, metrics: null });
 });
 
 test("what was remembered goes with the cluster", async () => {

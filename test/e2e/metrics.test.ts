@@ -2,7 +2,7 @@ import { request } from "node:https";
 import type { Cluster, Connection, MetricsEndpoint, PrometheusTarget } from "@pgherd/layers/domain";
 import { beforeAll, describe, expect, test } from "vitest";
 import { waitFor } from "./support/wait.ts";
-import { api } from "./support/world.ts";
+import { api, environment } from "./support/world.ts";
 
 /** The first question starts the front and an exporter, on a machine that is busy with other things. */
 const answerSeconds = 60;
@@ -92,4 +92,21 @@ describe("what a Prometheus that may watch finds on the nodes of a cluster", () 
   test("a certificate that nobody takes who does not know the cluster's CA", async () => {
     await expect(ask({ ...placeOf(targets[0]), path: "/node" })).rejects.toThrow(/certificate/);
   });
+});
+
+test("what pgherd itself knows of a cluster is found through the API, with a token and in text", async () => {
+  const { id, name } = await api.demo();
+  const { api: address } = await environment.file();
+  const answer = await fetch(`${address}/v1/prometheus/metrics`, {
+    headers: { authorization: `Bearer ${await environment.token()}` },
+    signal: AbortSignal.timeout(requestTimeoutMs),
+  });
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+  expect(await answer.text()).toMatch(
+    new RegExp(
+      `^pgherd_cluster_status\\{environment="\\w+",cluster="${name}",cluster_id="${id}",.*\\} 1$`,
+      "m",
+    ),
+  );
 });

@@ -2,13 +2,15 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { clusterGaugesOf, renderText } from "../../layers/domain/index.ts";
 import { runProgram } from "../../local/machines/program.ts";
+import { toldCluster } from "../world/told-cluster.ts";
 import { alertTests, testedAlerts } from "./support/alert-tests.ts";
 import { ensurePromtool } from "./support/promtool.ts";
 
 /** The first run downloads promtool. */
 const promtoolTimeoutMs = 15 * 60 * 1000;
-/** It plays a quarter of an hour two dozen times, which takes seconds where nothing else runs. */
+/** It plays a quarter of an hour three dozen times, which takes seconds where nothing else runs. */
 const checkTimeoutMs = 100_000;
 
 const monitoring = path.join(import.meta.dirname, "../../docs/monitoring");
@@ -38,6 +40,12 @@ describe("Prometheus' own checker", () => {
 
   test("takes the alert rules", async () => {
     expect(await check("check", "rules", "alerts.yml")).toMatch(/SUCCESS: \d+ rules found/);
+  });
+
+  test("takes what the API tells, and has nothing to say of its names and units", async () => {
+    const stdin = renderText(clusterGaugesOf("prod", [toldCluster()], 0));
+    const said = await runProgram(promtool, ["check", "metrics"], { timeoutMs: checkTimeoutMs, stdin });
+    expect(said).toBe("");
   });
 
   test("finds every alert silent where all is well, and told where it is not", async () => {

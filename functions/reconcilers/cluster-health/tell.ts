@@ -3,6 +3,7 @@ import {
   clusterMetricNames,
   type FindingKind,
   findingKinds,
+  findingOfKey,
   type HealthRecord,
   metricNames,
 } from "@pgherd/layers/domain";
@@ -68,7 +69,9 @@ function environmentMetrics(
 function byKind(clusters: readonly Told[]): Map<FindingKind, string[]> {
   const found = new Map<FindingKind, string[]>();
   for (const kind of findingKinds) {
-    const having = clusters.filter(({ findings }) => findings.some((key) => key.split(" ")[0] === kind));
+    const having = clusters.filter(({ findings }) =>
+      findings.some((key) => findingOfKey(key)?.kind === kind),
+    );
     const clusterIds = having.map(({ clusterId }) => clusterId);
     if (clusterIds.length > 0) found.set(kind, clusterIds);
   }

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Cluster } from "@pgherd/layers/domain";
+import { type Cluster, isFree } from "@pgherd/layers/domain";
 import { errorFields } from "@pgherd/layers/runtime";
 import { allClusters } from "../../all-clusters.ts";
-import { isFree } from "../each-free-cluster.ts";
 import { inLanes } from "../lanes.ts";
 import { type Memory, newMemory, round, slowMs } from "./round.ts";
 import { tell } from "./tell.ts";

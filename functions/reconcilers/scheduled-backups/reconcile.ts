@@ -2,6 +2,7 @@ import {
   backupStatuses,
   backupToTry,
   type Cluster,
+  isFree,
   type ProofKind,
   proofToBegin,
   throwAwayName,
@@ -16,7 +17,6 @@ import {
   startScheduledBackup,
   timeKey,
 } from "../../schedules/start-backup/start.ts";
-import { isFree } from "../each-free-cluster.ts";
 import { lastTry } from "../last-try.ts";
 import { startBySystem } from "../start-operation.ts";
 

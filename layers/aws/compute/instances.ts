@@ -4,6 +4,7 @@ import {
   DescribeVolumesCommand,
   type Filter,
   type Instance,
+  paginateDescribeInstances,
   RunInstancesCommand,
   StartInstancesCommand,
   StopInstancesCommand,
@@ -13,6 +14,7 @@ import { tagNames } from "../../domain/cluster/names.ts";
 import { nodeRoleName } from "../../domain/cluster/node-role.ts";
 import { CapacityError, type InstanceState, type Placement } from "../../ports/compute.ts";
 import { awsErrorCode, isAwsError } from "../errors.ts";
+import { onAllPages } from "../pages.ts";
 import { waitFor } from "../wait.ts";
 import { type Fleet, ownerOf, roundsMax, tokenOf } from "./fleet.ts";
 import { ownedBy, tagSpecification } from "./tags.ts";
@@ -172,7 +174,7 @@ async function describe(fleet: Fleet, instanceId: string): Promise<Instance | un
 const livingStates = ["pending", "running", "stopping", "stopped"];
 
 /** Instances that are there or can come back; `null` means of every node. */
-async function findInstances(
+function findInstances(
   fleet: Fleet,
   clusterId: string,
   nodeId: string | null,
@@ -183,16 +185,8 @@ async function findInstances(
     ...ownedBy(nodeId === null ? owner : { ...owner, nodeId }),
     { Name: "instance-state-name", Values: [...states] },
   ];
-  const found: Instance[] = [];
-  let nextToken: string | undefined;
-  do {
-    const answer = await fleet.client.send(
-      new DescribeInstancesCommand({ Filters: filters, ...(nextToken ? { NextToken: nextToken } : {}) }),
-    );
-    found.push(...(answer.Reservations ?? []).flatMap((one) => one.Instances ?? []));
-    nextToken = answer.NextToken;
-  } while (nextToken !== undefined && nextToken !== "");
-  return found;
+  const pages = paginateDescribeInstances(fleet, { Filters: filters });
+  return onAllPages(pages, ({ Reservations }) => Reservations?.flatMap((one) => one.Instances ?? []));
 }
 
 /** One that still boots takes no stop: it is asked again. */

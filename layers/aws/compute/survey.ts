@@ -7,6 +7,7 @@ import {
 import { tagNames } from "../../domain/cluster/names.ts";
 import type { SecurityRule } from "../../domain/cluster/security-rules.ts";
 import type { Survey } from "../../ports/compute.ts";
+import { onAllPages } from "../pages.ts";
 import type { Fleet } from "./fleet.ts";
 import { areRulesCurrent } from "./security-groups.ts";
 import { ownedBy } from "./tags.ts";
@@ -35,42 +36,36 @@ function nodeOf(tags: readonly Tag[] | undefined): string | undefined {
   return tags?.find((tag) => tag.Key === tagNames.node)?.Value;
 }
 
-async function instancesOf(fleet: Fleet, clusterId: string): Promise<Survey["instances"]> {
-  const found: Survey["instances"][number][] = [];
-  for await (const page of paginateDescribeInstances(fleet, query(fleet, clusterId))) {
-    for (const one of (page.Reservations ?? []).flatMap((reservation) => reservation.Instances ?? [])) {
+function instancesOf(fleet: Fleet, clusterId: string): Promise<Survey["instances"]> {
+  return onAllPages(paginateDescribeInstances(fleet, query(fleet, clusterId)), ({ Reservations }) =>
+    Reservations?.flatMap((reservation) => reservation.Instances ?? []).flatMap((one) => {
       const { InstanceId: instanceId, InstanceType: instanceType } = one;
       const nodeId = nodeOf(one.Tags);
       const state = one.State?.Name;
-      if (state === undefined || state === "shutting-down" || state === "terminated") continue;
-      if (instanceId === undefined || instanceType === undefined || nodeId === undefined) continue;
-      found.push({ instanceId, nodeId, instanceType, state });
-    }
-  }
-  return found;
+      if (state === undefined || state === "shutting-down" || state === "terminated") return [];
+      if (instanceId === undefined || instanceType === undefined || nodeId === undefined) return [];
+      return [{ instanceId, nodeId, instanceType, state }];
+    }),
+  );
 }
 
-async function volumesOf(fleet: Fleet, clusterId: string): Promise<Survey["volumes"]> {
-  const found: Survey["volumes"][number][] = [];
-  for await (const page of paginateDescribeVolumes(fleet, query(fleet, clusterId))) {
-    for (const { VolumeId: volumeId, Size: sizeGiB, State, Tags } of page.Volumes ?? []) {
+function volumesOf(fleet: Fleet, clusterId: string): Promise<Survey["volumes"]> {
+  return onAllPages(paginateDescribeVolumes(fleet, query(fleet, clusterId)), ({ Volumes }) =>
+    Volumes?.flatMap(({ VolumeId: volumeId, Size: sizeGiB, State, Tags }) => {
       const nodeId = nodeOf(Tags);
-      if (goneStates.includes(State)) continue;
-      if (volumeId === undefined || sizeGiB === undefined || nodeId === undefined) continue;
-      found.push({ volumeId, nodeId, sizeGiB });
-    }
-  }
-  return found;
+      if (goneStates.includes(State)) return [];
+      if (volumeId === undefined || sizeGiB === undefined || nodeId === undefined) return [];
+      return [{ volumeId, nodeId, sizeGiB }];
+    }),
+  );
 }
 
-async function interfacesOf(fleet: Fleet, clusterId: string): Promise<Survey["networkInterfaces"]> {
-  const found: Survey["networkInterfaces"][number][] = [];
-  for await (const page of paginateDescribeNetworkInterfaces(fleet, query(fleet, clusterId))) {
-    for (const { NetworkInterfaceId: networkInterfaceId, TagSet } of page.NetworkInterfaces ?? []) {
+function interfacesOf(fleet: Fleet, clusterId: string): Promise<Survey["networkInterfaces"]> {
+  const pages = paginateDescribeNetworkInterfaces(fleet, query(fleet, clusterId));
+  return onAllPages(pages, ({ NetworkInterfaces }) =>
+    NetworkInterfaces?.flatMap(({ NetworkInterfaceId: networkInterfaceId, TagSet }) => {
       const nodeId = nodeOf(TagSet);
-      if (networkInterfaceId === undefined || nodeId === undefined) continue;
-      found.push({ networkInterfaceId, nodeId });
-    }
-  }
-  return found;
+      return networkInterfaceId === undefined || nodeId === undefined ? [] : [{ networkInterfaceId, nodeId }];
+    }),
+  );
 }

@@ -3,10 +3,11 @@ import { z } from "zod";
 import { driftSchema } from "../../domain/cluster/cluster.ts";
 import { type ClusterMetrics, clusterMetricsSchema } from "../../domain/cluster/health/metrics.ts";
 import { type HealthRecord, healthRecordSchema, unknownHealth } from "../../domain/cluster/health-record.ts";
-import type { HealthUpdate } from "../../ports/store.ts";
+import type { HealthUpdate, LastLook } from "../../ports/store.ts";
+import { itemsOf } from "./batch.ts";
 import type { Table } from "./client.ts";
-import { auditToItem } from "./items.ts";
-import { clusterKey, healthKey, metricsKey } from "./keys.ts";
+import { auditToItem, type Item } from "./items.ts";
+import { clusterKey, healthKey, type Key, metricsKey } from "./keys.ts";
 import { transact, type Write } from "./transact.ts";
 
 /** Numbers of yesterday mislead; by then somebody has seen that the watch is silent. */
@@ -20,11 +21,12 @@ export async function readHealth(table: Table, clusterId: string): Promise<Healt
   const answer = await table.client.send(
     new GetCommand({ TableName: table.name, Key: healthKey(clusterId), ConsistentRead: true }),
   );
-  // A record of before a field existed knows nothing of it.
-  return answer.Item === undefined
-    ? unknownHealth
-    : healthRecordSchema.parse({ ...unknownHealth, ...answer.Item });
+  return recordOf(answer.Item);
 }
+
+/** A record of before a field existed knows nothing of it. */
+const recordOf = (item: Item | undefined): HealthRecord =>
+  item === undefined ? unknownHealth : healthRecordSchema.parse({ ...unknownHealth, ...item });
 
 /** Status, drift, what is remembered and the events of it, together; false where the cluster is an operation's now. */
 export async function updateHealth(table: Table, clusterId: string, update: HealthUpdate): Promise<boolean> {
@@ -78,9 +80,27 @@ export async function readMetrics(table: Table, clusterId: string): Promise<Clus
   const answer = await table.client.send(
     new GetCommand({ TableName: table.name, Key: metricsKey(clusterId), ConsistentRead: true }),
   );
-  const item = answer.Item;
-  // DynamoDB itself may take days to remove what has expired.
-  return item === undefined || Number(item["expiresAt"]) * 1000 <= Date.now()
+  return metricsOf(answer.Item);
+}
+
+/** DynamoDB itself may take days to remove what has expired. */
+const metricsOf = (item: Item | undefined): ClusterMetrics | null =>
+  item === undefined || Number(item["expiresAt"]) * 1000 <= Date.now()
     ? null
     : clusterMetricsSchema.parse(item);
+
+export async function readLastLooks(
+  table: Table,
+  clusterIds: readonly string[],
+): Promise<ReadonlyMap<string, LastLook>> {
+  const keys = clusterIds.flatMap((id) => [healthKey(id), metricsKey(id)]);
+  const items = await itemsOf(table, keys, { isConsistent: false });
+  const byKey = new Map(items.map((item) => [`${item["pk"]} ${item["sk"]}`, item]));
+  const itemOf = ({ pk, sk }: Key): Item | undefined => byKey.get(`${pk} ${sk}`);
+  return new Map(
+    clusterIds.map((id) => [
+      id,
+      { record: recordOf(itemOf(healthKey(id))), metrics: metricsOf(itemOf(metricsKey(id))) },
+    ]),
+  );
 }

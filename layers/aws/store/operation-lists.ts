@@ -1,6 +1,7 @@
-import { BatchGetCommand, type BatchGetCommandOutput, GetCommand } from "@aws-sdk/lib-dynamodb";
+import { GetCommand } from "@aws-sdk/lib-dynamodb";
 import { endedStates, type Operation, type OperationKind } from "../../domain/operation/operation.ts";
 import type { Page } from "../../ports/store.ts";
+import { itemsOf } from "./batch.ts";
 import type { Table } from "./client.ts";
 import { itemToOperation } from "./items.ts";
 import { clusterPartition, indexNames, openOperationsKey, operationKey, operationsIndexKey } from "./keys.ts";
@@ -8,10 +9,6 @@ import { newestFirst } from "./newest-first.ts";
 import { everything } from "./partition.ts";
 
 const operationIdPattern = /^opn_[0-9A-Z]{26}$/;
-/** DynamoDB's own limit for one BatchGetItem. */
-const batchSize = 100;
-/** BatchGetItem may answer a part only; more rounds than this mean that the table is overloaded. */
-const batchRoundsMax = 10;
 
 export async function getOperation(table: Table, operationId: string): Promise<Operation | null> {
   const answer = await table.client.send(
@@ -39,28 +36,9 @@ export async function listOpenOperations(
   kind: OperationKind | null,
 ): Promise<readonly Operation[]> {
   const ids = (await everything(table, openOperationsKey)).map((item) => String(item["operationId"]));
-  const operations: Operation[] = [];
-  for (let at = 0; at < ids.length; at += batchSize) {
-    operations.push(...(await batchGet(table, ids.slice(at, at + batchSize))));
-  }
-  return operations
+  const items = await itemsOf(table, ids.map(operationKey), { isConsistent: true });
+  return items
+    .map(itemToOperation)
     .filter((one) => !endedStates.includes(one.state) && (kind === null || one.kind === kind))
     .toSorted((left, right) => (left.id < right.id ? -1 : 1));
-}
-
-async function batchGet(table: Table, operationIds: readonly string[]): Promise<Operation[]> {
-  const operations: Operation[] = [];
-  let keys: NonNullable<BatchGetCommandOutput["UnprocessedKeys"]>[string]["Keys"] =
-    operationIds.map(operationKey);
-  for (let round = 0; round < batchRoundsMax && keys !== undefined && keys.length > 0; round++) {
-    const answer: BatchGetCommandOutput = await table.client.send(
-      new BatchGetCommand({ RequestItems: { [table.name]: { Keys: keys, ConsistentRead: true } } }),
-    );
-    operations.push(...(answer.Responses?.[table.name] ?? []).map(itemToOperation));
-    keys = answer.UnprocessedKeys?.[table.name]?.Keys;
-  }
-  if (keys !== undefined && keys.length > 0) {
-    throw new Error(`DynamoDB left ${keys.length} operations unread after ${batchRoundsMax} rounds`);
-  }
-  return operations;
 }

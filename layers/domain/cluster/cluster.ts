@@ -88,6 +88,11 @@ export const clusterSchema = z.object({
 });
 export type Cluster = z.infer<typeof clusterSchema>;
 
+/** It is meant to be up, and no operation holds it. */
+export function isFree({ activeOperationId, status }: Cluster): boolean {
+  return activeOperationId === null && (status === "available" || status === "degraded");
+}
+
 /** What is known of a cluster's backups from restoring and reading them. */
 export type ClusterProof = Pick<Cluster, "drillOf" | "lastDrill" | "measuredRecovery" | "lastVerification">;
 export const nothingProven: ClusterProof = {

@@ -8,7 +8,14 @@ import { isSilent } from "./health/silence.ts";
 import type { HealthRecord } from "./health-record.ts";
 import { withPauseReminder } from "./pause.ts";
 
-export { type Finding, type FindingKind, findingKinds, findingsOf, keyOf } from "./health/findings.ts";
+export {
+  type Finding,
+  type FindingKind,
+  findingKinds,
+  findingOfKey,
+  findingsOf,
+  keyOf,
+} from "./health/findings.ts";
 export { type Healing, nodeToHeal } from "./health/healing.ts";
 export { healthLimits } from "./health/limits.ts";
 export type { InstanceLife, ObservedHealth, SeenInspection, SeenInstance } from "./health/observed.ts";

@@ -42,4 +42,15 @@ export const recoveryResultSchema = z.object({
   setAside: z.array(z.string()).default([]),
   isFounded: z.boolean().default(false),
 });
-export type RecoveryResult = z.infer<typeof recoveryResultSchema>;
+
+/** What a restart has done, in `Operation.result`: a plan that follows looks here, so that nobody is restarted twice. */
+export const restartCourseSchema = z.object({
+  restarted: z.array(z.object({ nodeId: z.string(), inPlace: z.boolean() })).default([]),
+  leaderMoves: z
+    .array(z.object({ from: z.string().nullable(), to: z.string(), pauseMs: z.number().nullable() }))
+    .default([]),
+});
+export type RestartCourse = z.infer<typeof restartCourseSchema>;
+
+/** Whether the clone of a replica has begun, in `Operation.result`: begun again, it would start from nothing. */
+export const reinitializeCourseSchema = z.object({ begun: z.boolean().default(false) });

@@ -4,9 +4,10 @@ import { healthLimits } from "../cluster/health/limits.ts";
 import type { MetricsEndpoint } from "../cluster/metrics-endpoints.ts";
 import { nodePaths } from "../config/paths.ts";
 import { renderYaml, type YamlMapping } from "../config/yaml.ts";
-import { jobOf } from "./scrape.ts";
+import { gaugeNames } from "./clusters.ts";
+import { controlPlaneJob, jobOf } from "./scrape.ts";
 
-/** An alert for everything that a cluster's status can complain of and its metrics show, under the same limits. */
+/** An alert for everything that a cluster's status can complain of, under the same limits. */
 interface Alert {
   readonly name: string;
   readonly expression: string;
@@ -35,6 +36,9 @@ const silent = (endpoint: MetricsEndpoint): string =>
 const sumOf = (labels: string, endpoint: MetricsEndpoint, metric: string): string =>
   `(sum by (${labels}) (${of(endpoint, metric)}) or sum by (${labels}) (${up(endpoint)}) * 0)`;
 
+/** Of what no exporter shows: pgherd itself tells of it. */
+const told = (kind: FindingKind): string => `${gaugeNames.finding}{finding='${kind}'} == 1`;
+
 const onNode = "on node {{ $labels.node }} in {{ $labels.zone }}";
 
 function diskAlert(share: number): Alert {
@@ -46,7 +50,7 @@ function diskAlert(share: number): Alert {
   };
 }
 
-/** Those of each finding; none where its metrics show nothing of it. */
+/** Those of each finding: by the numbers of the nodes, where they show it. */
 const alerts: Readonly<Record<FindingKind, readonly Alert[]>> = {
   "no-answer": [
     {
@@ -162,6 +166,13 @@ const alerts: Readonly<Record<FindingKind, readonly Alert[]>> = {
       ].join(" "),
       summary: `WAL of node {{ $labels.node }} in {{ $labels.zone }} waits to be archived.`,
     },
+    // An archive that takes what it is given, and more slowly than it comes, has no failure to show.
+    {
+      name: "PgherdWalArchiveBehind",
+      expression: told("wal-not-archived"),
+      summary:
+        "WAL of cluster {{ $labels.cluster }} has been waiting on node {{ $labels.node }} to be archived.",
+    },
   ],
   "wal-piles-up": [
     {
@@ -177,31 +188,84 @@ const alerts: Readonly<Record<FindingKind, readonly Alert[]>> = {
       summary: "The clock of node {{ $labels.node }} in {{ $labels.zone }} is off by {{ $value }} s.",
     },
   ],
-  // Of backups and of the end of certificates, only pgherd itself knows.
-  "backup-late": [],
-  "drill-failed": [],
-  "verification-failed": [],
-  "certificate-expires": [],
+  "backup-late": [
+    {
+      name: "PgherdBackupLate",
+      expression: told("backup-late"),
+      summary: "A backup of cluster {{ $labels.cluster }} was due and has not been taken.",
+    },
+  ],
+  "drill-failed": [
+    {
+      name: "PgherdDrillFailed",
+      expression: told("drill-failed"),
+      summary: "A backup of cluster {{ $labels.cluster }} did not pass its last drill.",
+    },
+  ],
+  "verification-failed": [
+    {
+      name: "PgherdVerificationFailed",
+      expression: told("verification-failed"),
+      summary: "What is stored of the backups of cluster {{ $labels.cluster }} could not be verified.",
+    },
+  ],
+  "certificate-expires": [
+    {
+      name: "PgherdCertificateExpires",
+      expression: told("certificate-expires"),
+      summary:
+        "The certificate of node {{ $labels.node }} of cluster {{ $labels.cluster }} expires and is not renewed.",
+    },
+  ],
 };
 
-/** Findings that Prometheus cannot show. */
-export const findingsWithoutAlert: readonly FindingKind[] = findingKinds.filter(
-  (kind) => alerts[kind].length === 0,
-);
+/** What all others of what pgherd itself tells depend on. */
+const controlPlaneAlerts: readonly (Alert & { readonly runbook: string })[] = [
+  {
+    name: "PgherdUnwatched",
+    runbook: "watch-silent",
+    expression: `${gaugeNames.watched} == 1 unless on (cluster_id) (time() - ${gaugeNames.observed} <= ${patienceMinutes * secondsPerMinute})`,
+    summary: "Nobody looks at cluster {{ $labels.cluster }}: whatever happens to it is not told.",
+  },
+  {
+    name: "PgherdControlPlaneSilent",
+    runbook: "api-silent",
+    expression: `up{job='${controlPlaneJob}'} == 0 or on () absent(${gaugeNames.clusters})`,
+    summary: "The API does not say how the clusters are.",
+  },
+  {
+    name: "PgherdClustersLeftOut",
+    runbook: "api-silent",
+    expression: `${gaugeNames.clustersLeftOut} > 0`,
+    summary: "The API says nothing of {{ $value }} clusters: one answer has no room for them.",
+  },
+];
 
-function rule(kind: FindingKind, alert: Alert): YamlMapping {
-  const isUrgent = urgentFindings.includes(kind);
+interface About {
+  readonly isUrgent: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly runbook: string;
+}
+
+function rule(alert: Alert, { isUrgent, labels, runbook }: About): YamlMapping {
   const minutes = alert.minutes ?? (isUrgent ? urgentMinutes : patienceMinutes);
   return {
     alert: alert.name,
     expr: alert.expression,
     for: `${minutes}m`,
-    labels: { severity: isUrgent ? "critical" : "warning", finding: kind },
-    annotations: { summary: alert.summary, runbook: `docs/runbooks/${kind}.md` },
+    labels: { severity: isUrgent ? "critical" : "warning", ...labels },
+    annotations: { summary: alert.summary, runbook: `docs/runbooks/${runbook}.md` },
   };
 }
 
 export function renderAlertRules(): string {
-  const rules = findingKinds.flatMap((kind) => alerts[kind].map((alert) => rule(kind, alert)));
+  const ofClusters = findingKinds.flatMap((kind) => {
+    const about = { isUrgent: urgentFindings.includes(kind), labels: { finding: kind }, runbook: kind };
+    return alerts[kind].map((alert) => rule(alert, about));
+  });
+  const ofControlPlane = controlPlaneAlerts.map((alert) =>
+    rule(alert, { isUrgent: false, labels: {}, runbook: alert.runbook }),
+  );
+  const rules = [...ofClusters, ...ofControlPlane];
   return renderYaml({ groups: [{ name: "pgherd", rules }] });
 }

@@ -21,6 +21,13 @@ export interface ScrapePlaces {
   readonly rulesFile: string;
 }
 
+/** Of what the API tells. */
+export const controlPlaneJob = "pgherd-control-plane";
+/** It is written once a minute. */
+const controlPlaneInterval = "1m";
+/** The API's gateway gives up after that. */
+const controlPlaneTimeout = "30s";
+
 export const jobOf = (endpoint: MetricsEndpoint): string => `pgherd-${endpoint}`;
 
 function job(endpoint: MetricsEndpoint, places: ScrapePlaces): YamlMapping {
@@ -43,11 +50,24 @@ function job(endpoint: MetricsEndpoint, places: ScrapePlaces): YamlMapping {
   };
 }
 
+function controlPlane({ api, tokenFile }: ScrapePlaces): YamlMapping {
+  const { host, pathname, protocol } = new URL(`${api}/v1/prometheus/metrics`);
+  return {
+    job_name: controlPlaneJob,
+    scheme: protocol.replace(":", ""),
+    metrics_path: pathname,
+    scrape_interval: controlPlaneInterval,
+    scrape_timeout: controlPlaneTimeout,
+    authorization: { credentials_file: tokenFile },
+    static_configs: [{ targets: [host] }],
+  };
+}
+
 /** A whole configuration of Prometheus; its jobs can as well be copied into another one. */
 export function renderScrapeConfiguration(places: ScrapePlaces): string {
   return renderYaml({
     global: { scrape_interval: scrapeInterval, evaluation_interval: scrapeInterval },
     rule_files: [places.rulesFile],
-    scrape_configs: metricsEndpoints.map((endpoint) => job(endpoint, places)),
+    scrape_configs: [...metricsEndpoints.map((endpoint) => job(endpoint, places)), controlPlane(places)],
   });
 }

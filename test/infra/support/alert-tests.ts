@@ -42,6 +42,30 @@ const postgres = (metric: string, node: NodeName): string =>
 const backends = (node: NodeName, datname: string): string =>
   series("pg_stat_database_numbackends", "postgres", node, { datname });
 
+/** What the API tells. */
+function told(metric: string, labels: Labels = {}): string {
+  const target = { job: "pgherd-control-plane", instance: "pgherd.example.com", ...labels };
+  const list = Object.entries(target).map(([name, value]) => `${name}="${value}"`);
+  return `${metric}{${list.join(",")}}`;
+}
+const ofCluster = (metric: string, labels: Labels = {}): string =>
+  told(metric, { environment: "prod", cluster: "orders", cluster_id: "clu_1", ...labels });
+const ofEnvironment = (metric: string): string => told(metric, { environment: "prod" });
+const finding = (kind: string, labels: Labels = {}): Values => ({
+  [ofCluster("pgherd_cluster_finding", { finding: kind, ...labels })]: steady(1),
+});
+const observed = ofCluster("pgherd_cluster_observed_timestamp_seconds");
+const unknown = `_x${samples}`;
+
+const controlPlane: Values = {
+  [told("up")]: steady(1),
+  [ofEnvironment("pgherd_clusters")]: steady(1),
+  [ofEnvironment("pgherd_clusters_left_out")]: steady(0),
+  [ofCluster("pgherd_cluster_watched")]: steady(1),
+  [observed]: rising(0, 15),
+};
+const nothingTold: Values = Object.fromEntries(Object.keys(controlPlane).map((one) => [one, unknown]));
+
 const walBytes = 1024 ** 3;
 
 /** `a` leads, `b` is its synchronous standby. */
@@ -116,7 +140,7 @@ const troubles: readonly Trouble[] = [
     name: "no etcd member answers, and none has told anything",
     values: {
       ...atAll((node) => up("etcd", node), steady(0)),
-      ...atAll((node) => series("etcd_server_has_leader", "etcd", node), `_x${samples}`),
+      ...atAll((node) => series("etcd_server_has_leader", "etcd", node), unknown),
     },
     fires: { PgherdNoQuorum: 1, PgherdDcsMemberDown: 3 },
   },
@@ -194,10 +218,52 @@ const troubles: readonly Trouble[] = [
     values: { [series("node_time_seconds", "node", "a")]: rising(5, 15) },
     fires: { PgherdClockSkew: 1 },
   },
+  { name: "a backup is late", values: finding("backup-late"), fires: { PgherdBackupLate: 1 } },
+  { name: "a drill has failed", values: finding("drill-failed"), fires: { PgherdDrillFailed: 1 } },
+  {
+    name: "a verification has failed",
+    values: finding("verification-failed"),
+    fires: { PgherdVerificationFailed: 1 },
+  },
+  {
+    name: "certificates of two nodes expire",
+    values: {
+      ...finding("certificate-expires", { node: "a" }),
+      ...finding("certificate-expires", { node: "b" }),
+    },
+    fires: { PgherdCertificateExpires: 2 },
+  },
+  {
+    name: "the archive takes WAL, and too slowly",
+    values: { ...writing, ...finding("wal-not-archived", { node: "a" }) },
+    fires: { PgherdWalArchiveBehind: 1 },
+  },
+  {
+    name: "nobody has looked for long",
+    values: { [observed]: steady(-600) },
+    fires: { PgherdUnwatched: 1 },
+  },
+  { name: "nobody has ever looked", values: { [observed]: unknown }, fires: { PgherdUnwatched: 1 } },
+  {
+    name: "nobody looks while an operation changes the cluster",
+    values: { [observed]: steady(-600), [ofCluster("pgherd_cluster_watched")]: steady(0) },
+    fires: {},
+  },
+  {
+    name: "the API does not answer",
+    values: { ...nothingTold, [told("up")]: steady(0) },
+    fires: { PgherdControlPlaneSilent: 1 },
+  },
+  { name: "nobody asks the API", values: nothingTold, fires: { PgherdControlPlaneSilent: 1 } },
+  {
+    name: "there are more clusters than an answer has room for",
+    values: { [ofEnvironment("pgherd_clusters_left_out")]: steady(5) },
+    fires: { PgherdClustersLeftOut: 1 },
+  },
 ];
 
 function testOf({ fires, name, values }: Trouble): YamlMapping {
-  const all: Values = { ...well("a"), ...well("b"), ...well("c"), ...values };
+  const all: Values = { ...well("a"), ...well("b"), ...well("c"), ...controlPlane, ...values };
   return {
     name,
     interval,

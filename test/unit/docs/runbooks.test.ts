@@ -13,6 +13,7 @@ const others: readonly (readonly [word: string, file: string])[] = [
   ["orphan-found", "functions/reconcilers/orphans/reconcile.ts"],
   ["blocked", "functions/workflows/converge-cluster.ts"],
   ["execution-lost", "functions/reconcilers/stuck-operations/reconcile.ts"],
+  ["api-silent", "layers/domain/prometheus/alerts.ts"],
 ];
 /** Those of the alarms of the control plane itself; test/infra finds the alarms. */
 const names = [...findingKinds, ...others.map(([word]) => word), ...controlPlaneRunbooks];

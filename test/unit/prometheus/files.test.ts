@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { findingKinds } from "../../../layers/domain/cluster/health/findings.ts";
 import { metricsEndpoints } from "../../../layers/domain/cluster/metrics-endpoints.ts";
-import { findingsWithoutAlert, renderAlertRules } from "../../../layers/domain/prometheus/alerts.ts";
+import { renderAlertRules } from "../../../layers/domain/prometheus/alerts.ts";
 import { renderScrapeConfiguration } from "../../../layers/domain/prometheus/scrape.ts";
 
 const docs = new URL("../../../docs/", import.meta.url);
@@ -29,15 +29,28 @@ test("there is a job for every endpoint of a node", () => {
   for (const endpoint of metricsEndpoints) expect(scrape).toContain(`metrics_path: /${endpoint}\n`);
 });
 
-test("every finding has its alert, or is one of those that metrics do not show", () => {
+test("there is a job for what the API tells, with the token that the API wants", () => {
+  const [, job = ""] = scrape.split("job_name: pgherd-control-plane\n");
+  expect(job).toContain("metrics_path: /v1/prometheus/metrics\n");
+  expect(job).toContain("credentials_file: pgherd-token\n");
+  expect(job).toContain("- pgherd.example.com\n");
+});
+
+test("a job can ask an API that has a port and no TLS", () => {
+  const local = renderScrapeConfiguration({
+    api: "http://127.0.0.1:8080",
+    tokenFile: "t",
+    authoritiesFile: "a",
+    rulesFile: "r",
+  });
+  const [, job = ""] = local.split("job_name: pgherd-control-plane\n");
+  expect(job).toContain("scheme: http\n");
+  expect(job).toContain('- "127.0.0.1:8080"\n');
+});
+
+test("every finding has its alert", () => {
   const alerted = new Set([...rules.matchAll(/finding: ([\w-]+)/g)].map(([, kind]) => kind));
-  expect(findingKinds.filter((kind) => !alerted.has(kind))).toEqual(findingsWithoutAlert);
-  expect(findingsWithoutAlert).toEqual([
-    "backup-late",
-    "drill-failed",
-    "verification-failed",
-    "certificate-expires",
-  ]);
+  expect([...alerted].toSorted()).toEqual(findingKinds.toSorted());
 });
 
 test("every alert has its runbook, and a name of its own", async () => {

@@ -43,6 +43,13 @@ export interface Finding {
 /** The same trouble at the same place has the same key, whatever its numbers. */
 export const keyOf = (finding: Finding): string => `${finding.kind} ${finding.nodeId ?? ""}`.trim();
 
+/** The other way round; null: a key of something else. */
+export function findingOfKey(key: string): Pick<Finding, "kind" | "nodeId"> | null {
+  const [name, nodeId = null] = key.split(" ");
+  const kind = findingKinds.find((one) => one === name);
+  return kind === undefined ? null : { kind, nodeId };
+}
+
 const nameOf = (node: ClusterNode): string => `node ${node.id} in ${node.zone}`;
 
 const finding = (kind: FindingKind, node: ClusterNode | null, sentence: string): Finding => ({
