@@ -1,7 +1,7 @@
 import { LambdaExecutions } from "@pgherd/layers/aws/executions";
 import { DynamoStore } from "@pgherd/layers/aws/store";
 import type { EnvironmentSettings } from "@pgherd/layers/domain";
-import type { NodeCommandPort, Repositories } from "@pgherd/layers/ports";
+import type { Compute, NodeCommandPort, Repositories } from "@pgherd/layers/ports";
 import { createObserver, log, readFunctionEnvironment } from "@pgherd/layers/runtime";
 import type { ApiContext } from "./context.ts";
 
@@ -16,6 +16,7 @@ export function openApiContext(): ApiContext {
     observer: createObserver(commands),
     commands,
     repositories: lazyRepositories(settings),
+    compute: lazyCompute(settings),
     log,
   };
 }
@@ -50,5 +51,18 @@ function lazyRepositories(settings: EnvironmentSettings): ApiContext["repositori
     timelines: async (place) => (await open()).timelines(place),
     wal: async (place, from) => (await open()).wal(place, from),
     probe: async (store) => (await open()).probe(store),
+  };
+}
+
+/** As SSM's: only a delete needs EC2, and a cluster that names security groups. */
+function lazyCompute(settings: EnvironmentSettings): ApiContext["compute"] {
+  let opening: Promise<Compute> | undefined;
+  const open = (): Promise<Compute> => {
+    opening ??= import("@pgherd/layers/aws/compute").then(({ Ec2Compute }) => new Ec2Compute(settings));
+    return opening;
+  };
+  return {
+    unknownSecurityGroups: async (ids) => (await open()).unknownSecurityGroups(ids),
+    securityGroupUse: async (clusterId) => (await open()).securityGroupUse(clusterId),
   };
 }

@@ -4,7 +4,7 @@ import { checkSpec } from "../../layers/domain/cluster/check.ts";
 import { completeSpec, createClusterBodySchema } from "../../layers/domain/cluster/create-body.ts";
 import { findInstanceType, instanceTypeSummary } from "../../layers/domain/cluster/instance-types.ts";
 import { checkLimits, clusterLimitsSchema } from "../../layers/domain/cluster/limits.ts";
-import { clientCidrsMax } from "../../layers/domain/cluster/spec.ts";
+import { clientSourcesMax, securityGroupIdSchema } from "../../layers/domain/cluster/spec.ts";
 
 /**
  * One environment. Everything that differs between two deployments is here and nowhere else in `infra/`.
@@ -160,11 +160,11 @@ export const environmentConfigSchema = z.strictObject({
   api: apiSchema.default({ concurrency: null }),
   /** A queue of events that no function could take, where nobody looks on. */
   diagnostics: z.boolean(),
-  /** Who may reach a cluster whose spec names no `access.cidrs`. */
+  /** Who may reach a cluster whose spec names nobody in `access`. */
   defaultClientCidrs: z
     .array(cidrSchema)
     .min(1, "must name at least one block; the VPC's own is the usual choice")
-    .max(clientCidrsMax, `must name at most ${clientCidrsMax} blocks`)
+    .max(clientSourcesMax, `must name at most ${clientSourcesMax} blocks`)
     .refine((cidrs) => !cidrs.includes("0.0.0.0/0"), "must not be 0.0.0.0/0: a database is not for everyone"),
   /**
    * Who may read nodes' metrics, beside members of the security group that the environment has for it: whatever
@@ -185,9 +185,7 @@ export const environmentConfigSchema = z.strictObject({
   imageBuild: z
     .strictObject({
       subnetId: subnetIdSchema,
-      securityGroupId: z
-        .string()
-        .regex(/^sg-[0-9a-f]+$/, "must be a security group's id such as sg-0a1b2c3d"),
+      securityGroupId: securityGroupIdSchema,
     })
     .optional(),
   defaultInstanceType: z

@@ -83,6 +83,15 @@ export class NodeFleet extends Construct {
     });
   }
 
+  /** Which groups there are, and which rules name them. */
+  grantSeeSecurityGroups(grantee: IGrantable): void {
+    allow(grantee, {
+      actions: ["ec2:DescribeSecurityGroups"],
+      resources: ["*"],
+      wildcard: "Describe calls know no resources.",
+    });
+  }
+
   #grantTagging(grantee: IGrantable): void {
     const made = ["CreateNetworkInterface", "CreateSecurityGroup", "CreateVolume", "RunInstances"];
     this.#grant(grantee, ["ec2:CreateTags"], ["instance", "network-interface", "security-group", "volume"], {

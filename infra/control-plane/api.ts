@@ -15,7 +15,7 @@ export function addApi(
   scope: Construct,
   environment: FunctionEnvironment,
   { name, access, api }: EnvironmentConfig,
-  { table, document, backups, secrets }: Holdings,
+  { table, document, backups, fleet, secrets }: Holdings,
   workflows: Workflows,
 ): EnvironmentApi {
   const source = environment.build.functions.find(({ kind }) => kind === "api");
@@ -36,6 +36,8 @@ export function addApi(
   // A restore is checked against what the archive has.
   backups.grantListBackups(handler);
   secrets.grantReadStoreKeys(handler);
+  // Groups that a spec names, and rules that name a cluster's.
+  fleet.grantSeeSecurityGroups(handler);
   for (const workflow of workflows.values()) workflow.grantStart(handler);
   return new EnvironmentApi(scope, "Api", { environment: name, access, handler, domain: api.domain });
 }

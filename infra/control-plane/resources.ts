@@ -11,7 +11,7 @@ const templated: readonly OperationKind[] = ["create-cluster", "converge-cluster
 export function addClusterProvider(
   scope: Construct,
   environment: FunctionEnvironment,
-  { table, secrets }: Holdings,
+  { table, fleet, secrets }: Holdings,
   workflows: Workflows,
 ): void {
   const sources = environment.build.functions.filter(({ kind }) => kind === "resource");
@@ -23,6 +23,7 @@ export function addClusterProvider(
   for (const handler of provider.functions) {
     table.grantReadWriteItems(handler);
     secrets.grantReadStoreKeys(handler);
+    fleet.grantSeeSecurityGroups(handler);
     for (const kind of templated) workflows.get(kind)?.grantStart(handler);
   }
 }

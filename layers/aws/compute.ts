@@ -32,6 +32,10 @@ export class Ec2Compute implements Compute {
     groups.applySecurityRules(this.#fleet, clusterId, rules);
   removeSecurityGroup: Compute["removeSecurityGroup"] = (clusterId) =>
     groups.removeSecurityGroup(this.#fleet, clusterId);
+  unknownSecurityGroups: Compute["unknownSecurityGroups"] = (securityGroupIds) =>
+    groups.unknownSecurityGroups(this.#fleet, securityGroupIds);
+  securityGroupUse: Compute["securityGroupUse"] = (clusterId) =>
+    groups.securityGroupUse(this.#fleet, clusterId);
   ensureNetworkInterface: Compute["ensureNetworkInterface"] = (place, securityGroupId) =>
     interfaces.ensureNetworkInterface(this.#fleet, place, securityGroupId);
   removeNetworkInterface: Compute["removeNetworkInterface"] = (clusterId, nodeId) =>

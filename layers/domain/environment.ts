@@ -16,7 +16,7 @@ export const environmentSettingsSchema = z.strictObject({
   defaultDeletionProtection: z.boolean(),
   /** The most that one cluster may have. */
   limits: clusterLimitsSchema.optional(),
-  /** Who may reach a cluster whose spec names no `access.cidrs`. */
+  /** Who may reach a cluster whose spec names nobody in `access`. */
   defaultClientCidrs: z.array(z.string()),
   /** Who may read nodes' metrics: members of the environment's own group for it, and these blocks. */
   monitoring: z.strictObject({ securityGroupId: z.string(), cidrs: z.array(z.string()) }),

@@ -52,6 +52,8 @@ export const problemKinds = {
   "drill-in-progress": { status: 409, title: "The cluster is busy with another drill" },
   "volume-too-small": { status: 422, title: "The data does not fit on the volume" },
   "schedule-too-frequent": { status: 422, title: "The schedule is too frequent" },
+  "security-group-unknown": { status: 422, title: "The environment's VPC has no such security group" },
+  "security-group-in-use": { status: 409, title: "Others name the cluster's security group" },
   "store-unreachable": { status: 422, title: "The store for backups cannot be reached" },
   "store-untrusted": { status: 422, title: "The certificate of the store for backups is not trusted" },
   "store-bucket-unknown": { status: 422, title: "The store for backups has no such bucket" },

@@ -40,6 +40,13 @@ export interface Survey {
   readonly securityRules: "current" | "stale";
 }
 
+export interface SecurityGroupUse {
+  /** The cluster's; null: it has none. */
+  readonly securityGroupId: string | null;
+  /** `clusterId` is null where the group is no cluster's. */
+  readonly namedBy: readonly { readonly securityGroupId: string; readonly clusterId: string | null }[];
+}
+
 /** No room for another instance in a zone: the caller may try another one. */
 export class CapacityError extends Error {
   readonly zone: string;
@@ -65,6 +72,17 @@ export class VolumeModifiedRecentlyError extends Error {
   }
 }
 
+/** Rules of others name the group, and EC2 keeps it until these are gone. */
+export class SecurityGroupInUseError extends Error {
+  readonly code = "security-group-in-use";
+
+  constructor({ namedBy, securityGroupId }: SecurityGroupUse, options: { cause: unknown }) {
+    const groups = namedBy.map((one) => one.securityGroupId).join(", ");
+    super(`security group ${securityGroupId} is named by rules of ${groups}: take them away first`, options);
+    this.name = "SecurityGroupInUseError";
+  }
+}
+
 /**
  * The machines of a cluster. Every `ensure…` finds what an earlier call made; every `remove…` takes
  * "already gone" for success and returns when the thing is gone.
@@ -74,9 +92,13 @@ export interface Compute {
     clusterId: string,
     rules: readonly SecurityRule[],
   ): Promise<{ securityGroupId: string }>;
-  /** Lets in what is missing first, then takes away what is too much. */
+  /** Lets in what is missing first, then takes away what is too much; the other way round where EC2 has no room for both. */
   applySecurityRules(clusterId: string, rules: readonly SecurityRule[]): Promise<void>;
   removeSecurityGroup(clusterId: string): Promise<void>;
+  /** Those of them that are not there, or are in another VPC than the environment's: no rule can name them. */
+  unknownSecurityGroups(securityGroupIds: readonly string[]): Promise<readonly string[]>;
+  /** Groups of others with rules that name the cluster's: as long as there is one, EC2 removes none. */
+  securityGroupUse(clusterId: string): Promise<SecurityGroupUse>;
 
   ensureNetworkInterface(
     place: Placement,

@@ -10,6 +10,9 @@ beforeAll(async () => {
 });
 afterAll(() => worlds[Symbol.asyncDispose]());
 
+const groups = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `sg-000000${index + 10}`);
+
 /** What is sent beside a good name → where the mistake is → what is said about it. */
 const mistakes: readonly [Record<string, unknown>, string, RegExp][] = [
   [{ name: undefined }, "/name", /required/],
@@ -63,7 +66,14 @@ const mistakes: readonly [Record<string, unknown>, string, RegExp][] = [
   [{ access: { cidrs: ["10.0.0.0"] } }, "/access/cidrs/0", /10\.0\.0\.0\/16/],
   [{ access: { cidrs: ["10.0.0.0/33"] } }, "/access/cidrs/0", /network/],
   [{ access: { cidrs: "10.0.0.0/8" } }, "/access/cidrs", /an array/],
-  [{ access: { securityGroupIds: [] } }, "/access/securityGroupIds", /unknown/],
+  [{ access: { securityGroupIds: ["web"] } }, "/access/securityGroupIds/0", /such as sg-0a1b2c3d/],
+  [{ access: { securityGroupIds: "sg-0a1b2c3d" } }, "/access/securityGroupIds", /an array/],
+  [{ access: { securityGroupIds: groups(21) } }, "/access/securityGroupIds", /at most 20/],
+  [
+    { access: { cidrs: ["10.0.0.0/8"], securityGroupIds: groups(20) } },
+    "/access/securityGroupIds",
+    /at most 20 in all, not 21/,
+  ],
   [{ deletionProtection: "false" }, "/deletionProtection", /true or false/],
   [{ tags: { team: 7 } }, "/tags/team", /must be a string/],
   [{ tags: Object.fromEntries(Array.from({ length: 41 }, (_, n) => [`t${n}`, ""])) }, "/tags", /at most 40/],
@@ -159,6 +169,7 @@ test.each([
   [{ extensions: ["vector", "pg_trgm"] }],
   [{ parameters: { work_mem: "8MB", max_connections: 200, log_min_duration_statement: 500, jit: false } }],
   [{ access: { cidrs: ["10.0.0.0/8", "192.0.2.1/32"] } }],
+  [{ access: { securityGroupIds: [] } }],
   [{ backup: { schedules: { full: "*/15 * * * *", diff: null, incr: "5-55/10 * * JAN-JUN MON-FRI" } } }],
   [{ backup: { schedules: { full: null }, retention: { full: 1, diff: 366 } } }],
   [{ backup: { retainAfterDeleteDays: 0 } }],

@@ -324,8 +324,10 @@ describe("a function", () => {
     ]);
   });
 
-  test("of the API makes and removes no machine, and reads keys of stores and no other secret", () => {
-    expect(actionsOf("ApiFunctionRole").filter((action) => /^(ec2|iam):/.test(action))).toEqual([]);
+  test("of the API makes and removes no machine, sees security groups, and reads keys of stores and no other secret", () => {
+    expect(actionsOf("ApiFunctionRole").filter((action) => /^(ec2|iam):/.test(action))).toEqual([
+      "ec2:DescribeSecurityGroups",
+    ]);
     const parameters = actionsOf("ApiFunctionRole").filter((action) => action.includes("Parameter"));
     expect(parameters).toEqual(["ssm:GetParameter"]);
     expectStoreKeysAlone("ApiFunctionRole");

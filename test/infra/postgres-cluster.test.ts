@@ -64,7 +64,7 @@ test("what is known only when the stack deploys is left to the deployment", () =
     groupDescription: "clients",
     vpcId: "vpc-0a1b2c3d",
   });
-  const spec = { name: "orders", access: { cidrs: [group.attrGroupId] } };
+  const spec = { name: "orders", access: { securityGroupIds: [group.attrGroupId] } };
   new PostgresCluster(stack, "Orders", { environment: "prod", spec });
   const [resource] = Object.values(Template.fromStack(stack).findResources("Custom::PgherdCluster"));
   expect(JSON.stringify(resource?.["Properties"].Spec)).toContain("GroupId");

@@ -166,7 +166,7 @@ const everything: Partial<ClusterSpec> = {
   parameters: { work_mem: "17MB", max_connections: 290 },
   extensions: ["vector"],
   durability: "strict",
-  access: { cidrs: ["203.0.113.0/24"] },
+  access: { cidrs: ["203.0.113.0/24"], securityGroupIds: [] },
 };
 
 test("every change in place carried out twice comes to the same", async () => {

@@ -28,6 +28,7 @@ export class TemplateResource {
       observer: createObserver(cloud.ports.commands),
       commands: cloud.ports.commands,
       repositories: new FakeRepositories(),
+      compute: cloud.ports.compute,
       log: () => undefined,
     };
   }

@@ -13,6 +13,7 @@ import {
 import { CommandError } from "@pgherd/layers/ports";
 import { newId } from "@pgherd/layers/runtime";
 import { type Answer, type Call, entityTag, type z } from "@pgherd/layers/runtime/http";
+import { checkAccess } from "../access.ts";
 import { checkName, startMaking } from "../clusters/create.ts";
 import { findCluster } from "../clusters/find.ts";
 import type { ApiContext } from "../context.ts";
@@ -179,6 +180,7 @@ async function intoNewCluster(context: ApiContext, call: RestoreCall, plan: Plan
   const { newCluster } = call.body.into;
   if (newCluster === undefined) throw new Error("there is no new cluster to restore into");
   const { nodes, spec, warnings } = newClusterOf(context, from, newCluster, backup);
+  await checkAccess(context, spec, { path: newClusterPath });
   await checkStore(context, spec, `${newClusterPath}${storePath}`);
   const summary = `Restore database "${load.source.database}" of cluster "${from.name}" from logical backup ${backup.id} into a new cluster "${spec.name}".`;
   if (call.query.dryRun) {

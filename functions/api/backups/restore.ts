@@ -21,6 +21,7 @@ import {
   type Route,
   z,
 } from "@pgherd/layers/runtime/http";
+import { checkAccess } from "../access.ts";
 import { checkName, startMaking } from "../clusters/create.ts";
 import { findCluster } from "../clusters/find.ts";
 import type { ApiContext } from "../context.ts";
@@ -119,6 +120,7 @@ const definition = {
     "backups-removed",
     "volume-too-small",
     "schedule-too-frequent",
+    "security-group-unknown",
     "backup-unfit",
     "database-unknown",
     "database-not-empty",
@@ -159,6 +161,7 @@ async function intoNewCluster(
 ): Promise<Answer> {
   const { body, way } = await choose(context, call, source);
   const { nodes, spec, warnings: doubts } = newClusterOf(context, source, newCluster, way.backup);
+  await checkAccess(context, spec, { path: newClusterPath });
   await checkStore(context, spec, `${newClusterPath}${storePath}`);
   const warnings = [...doubts, ...warningsOf(way)];
   const summary = `Restore ${targetText(body.target)} of cluster "${source.name}" from ${way.backup.type} backup ${way.backup.id} into a new cluster "${spec.name}".`;

@@ -24,6 +24,7 @@ import {
   type Route,
   z,
 } from "@pgherd/layers/runtime/http";
+import { checkAccess } from "../access.ts";
 import type { ApiContext } from "../context.ts";
 import { accepted, countPerZone, newOperation, startEntry, startExecution, wouldDo } from "../mutation.ts";
 import { refuseFrequentSchedules } from "../schedules.ts";
@@ -52,7 +53,7 @@ const definition = {
       headers: { Location: "Where to watch the operation.", ETag: "Generation of the cluster's spec." },
     },
   },
-  problems: ["name-taken", "schedule-too-frequent", ...storeFaultCodes],
+  problems: ["name-taken", "schedule-too-frequent", "security-group-unknown", ...storeFaultCodes],
 } as const;
 
 export function createCluster(context: ApiContext): Route {
@@ -70,6 +71,7 @@ export function createCluster(context: ApiContext): Route {
       });
     }
     refuseFrequentSchedules(spec);
+    await checkAccess(context, spec);
     await checkStore(context, spec);
     const zones = Object.keys(settings.subnets).toSorted();
     const nodeIds = Array.from({ length: nodeTotal(spec) }, () => newId("node"));

@@ -18,6 +18,7 @@ import {
   type Route,
   z,
 } from "@pgherd/layers/runtime/http";
+import { refuseNamedGroup } from "../access.ts";
 import type { ApiContext } from "../context.ts";
 import { accepted, countPerZone, newOperation, startEntry, startExecution, wouldDo } from "../mutation.ts";
 import { acceptedAnswer, clusterParams, dryRunAnswer } from "../schemas.ts";
@@ -62,6 +63,7 @@ const definition = {
     "deletion-protected",
     "operation-in-progress",
     "final-backup-impossible",
+    "security-group-in-use",
     "precondition-failed",
   ],
 } as const;
@@ -79,7 +81,10 @@ export function deleteCluster(context: ApiContext): Route {
     const active = await findActive(context, cluster);
     if (!call.query.dryRun && active?.kind === "delete-cluster") return again(context, call, cluster, active);
     const backup = finalBackupOf(cluster, call.query.finalBackup);
-    if (active === null) checkPossible(cluster, backup);
+    if (active === null) {
+      checkPossible(cluster, backup);
+      await refuseNamedGroup(context, cluster);
+    }
     const kept = backup.kind === "take" ? "files" : whatIsStored(await context.store.allBackups(cluster.id));
     if (call.query.dryRun) return dryRun(cluster, active, { backup, kept });
     try {

@@ -1,5 +1,6 @@
 import { patchClusterBodySchema } from "@pgherd/layers/domain";
 import { defineRoute, dryRunQuery, named, type Route, z } from "@pgherd/layers/runtime/http";
+import { checkAccess } from "../access.ts";
 import type { ApiContext } from "../context.ts";
 import { changedSpec, checkConvergeable, convergeProblems, startConverge } from "../converge.ts";
 import { clusterParams } from "../schemas.ts";
@@ -30,7 +31,7 @@ const definition = {
   bodyTypes: ["application/merge-patch+json", "application/json"],
   example: { parameters: { work_mem: "16MB", log_min_duration_statement: null } },
   responses: operationResponses,
-  problems: convergeProblems,
+  problems: [...convergeProblems, "security-group-unknown"],
 } as const;
 
 export function patchCluster(context: ApiContext): Route {
@@ -38,6 +39,7 @@ export function patchCluster(context: ApiContext): Route {
     const cluster = await findCluster(context, call.params.clusterId);
     checkConvergeable(call, cluster, "be changed");
     const { spec, warnings } = changedSpec(context, cluster, call.body);
+    await checkAccess(context, spec, { before: cluster.spec });
     const fields = Object.keys(call.body);
     return startConverge(context, call, cluster, {
       verb: "be changed",

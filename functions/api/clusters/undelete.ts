@@ -8,6 +8,7 @@ import {
 } from "@pgherd/layers/domain";
 import { newId } from "@pgherd/layers/runtime";
 import { checkIfMatch, defineRoute, dryRunQuery, noBody, type Route, z } from "@pgherd/layers/runtime/http";
+import { checkAccess } from "../access.ts";
 import { findSource, fromOf, type Source } from "../backups/source.ts";
 import { findWay, preflightOf, type Way } from "../backups/way.ts";
 import type { ApiContext } from "../context.ts";
@@ -39,6 +40,7 @@ const definition = {
     "no-backup",
     "wal-missing",
     "name-taken",
+    "security-group-unknown",
     "precondition-failed",
     ...storeFaultCodes,
   ],
@@ -54,6 +56,7 @@ export function undeleteCluster(context: ApiContext): Route {
     const wish = { target: "latest", backupId: null, unlisted: false, timeline: null } as const;
     const way = await findWay(context, source, wish);
     const { name, spec } = source;
+    await checkAccess(context, spec, { path: null });
     await checkStore(context, spec, null);
     const zones = Object.keys(context.settings.subnets).toSorted();
     const nodeIds = Array.from({ length: nodeTotal(spec) }, () => newId("node"));

@@ -163,7 +163,5 @@ export async function setServices(scope: ChangeScope, change: ChangeOf<"set-serv
 export async function applySecurityRules(scope: ChangeScope): Promise<void> {
   const { spec } = await readCluster(scope);
   const { compute, settings } = scope.ports;
-  const rules = securityRules(spec, settings);
-  await compute.ensureSecurityGroup(scope.clusterId, rules);
-  await compute.applySecurityRules(scope.clusterId, rules);
+  await compute.applySecurityRules(scope.clusterId, securityRules(spec, settings));
 }

@@ -2,10 +2,13 @@ import {
   CreateSecurityGroupCommand,
   DeleteSecurityGroupCommand,
   DescribeSecurityGroupsCommand,
+  type Filter,
   type IpPermission,
+  type SecurityGroup,
 } from "@aws-sdk/client-ec2";
-import { securityGroupName } from "../../domain/cluster/names.ts";
-import type { SecurityRule } from "../../domain/cluster/security-rules.ts";
+import { securityGroupName, tagNames } from "../../domain/cluster/names.ts";
+import { type SecurityRule, securityRulesMax } from "../../domain/cluster/security-rules.ts";
+import { SecurityGroupInUseError, type SecurityGroupUse } from "../../ports/compute.ts";
 import { isAwsError } from "../errors.ts";
 import { waitFor } from "../wait.ts";
 import type { Fleet } from "./fleet.ts";
@@ -20,11 +23,15 @@ export async function ensureSecurityGroup(
   clusterId: string,
   rules: readonly SecurityRule[],
 ): Promise<{ securityGroupId: string }> {
+  const { groupId, permissions } = await findOrCreateGroup(fleet, clusterId);
+  const { missing } = difference(groupId, permissions, rules);
+  await authorize(fleet, groupId, missing);
+  return { securityGroupId: groupId };
+}
+
+async function findOrCreateGroup(fleet: Fleet, clusterId: string): Promise<FoundGroup> {
   const found = await findGroup(fleet, clusterId);
-  const securityGroupId = found?.groupId ?? (await createGroup(fleet, clusterId));
-  const { missing } = difference(securityGroupId, found?.permissions ?? [], rules);
-  await authorize(fleet, securityGroupId, missing);
-  return { securityGroupId };
+  return found ?? { groupId: await createGroup(fleet, clusterId), permissions: [] };
 }
 
 async function createGroup(fleet: Fleet, clusterId: string): Promise<string> {
@@ -81,17 +88,58 @@ export async function areRulesCurrent(
   return missing.length + excess.length === 0;
 }
 
-/** First what is missing, so that nobody whom old and new rules let in is ever kept out. */
+/**
+ * First what is missing, so that nobody whom old and new rules let in is ever kept out; where EC2 has no room for both,
+ * what is too much goes first.
+ */
 export async function applySecurityRules(
   fleet: Fleet,
   clusterId: string,
   wanted: readonly SecurityRule[],
 ): Promise<void> {
-  const group = await findGroup(fleet, clusterId);
-  if (group === undefined) throw new Error(`cluster ${clusterId} has no security group`);
-  const { missing, excess } = difference(group.groupId, group.permissions, wanted);
-  await authorize(fleet, group.groupId, missing);
-  for (const permission of excess) await revoke(fleet, group.groupId, permission);
+  const { groupId, permissions } = await findOrCreateGroup(fleet, clusterId);
+  const { missing, excess } = difference(groupId, permissions, wanted);
+  const letIn = () => authorize(fleet, groupId, missing);
+  const takeAway = async () => {
+    for (const permission of excess) await revoke(fleet, groupId, permission);
+  };
+  const isRoom = wanted.length + excess.length <= securityRulesMax;
+  for (const act of isRoom ? [letIn, takeAway] : [takeAway, letIn]) await act();
+}
+
+/** By filters, as asking for an id that is not there is an error. */
+export async function unknownSecurityGroups(
+  fleet: Fleet,
+  securityGroupIds: readonly string[],
+): Promise<readonly string[]> {
+  if (securityGroupIds.length === 0) return [];
+  const there = await inVpc(fleet, { Name: "group-id", Values: [...securityGroupIds] });
+  const known = new Set(there.map(({ GroupId }) => GroupId));
+  return securityGroupIds.filter((id) => !known.has(id));
+}
+
+export async function securityGroupUse(fleet: Fleet, clusterId: string): Promise<SecurityGroupUse> {
+  const securityGroupId = (await findGroup(fleet, clusterId))?.groupId ?? null;
+  if (securityGroupId === null) return { securityGroupId, namedBy: [] };
+  const filters = ["ip-permission.group-id", "egress.ip-permission.group-id"];
+  const found = await Promise.all(filters.map((Name) => inVpc(fleet, { Name, Values: [securityGroupId] })));
+  const named = new Map(
+    found.flat().map(({ GroupId = "", Tags = [] }) => [
+      GroupId,
+      {
+        securityGroupId: GroupId,
+        clusterId: Tags.find(({ Key }) => Key === tagNames.cluster)?.Value ?? null,
+      },
+    ]),
+  );
+  named.delete(securityGroupId);
+  return { securityGroupId, namedBy: [...named.values()] };
+}
+
+async function inVpc(fleet: Fleet, filter: Filter): Promise<SecurityGroup[]> {
+  const { vpcId } = fleet.settings;
+  const Filters = [{ Name: "vpc-id", Values: [vpcId] }, filter];
+  return (await fleet.client.send(new DescribeSecurityGroupsCommand({ Filters }))).SecurityGroups ?? [];
 }
 
 export async function removeSecurityGroup(fleet: Fleet, clusterId: string): Promise<void> {
@@ -103,8 +151,10 @@ export async function removeSecurityGroup(fleet: Fleet, clusterId: string): Prom
       return true;
     } catch (error) {
       if (isAwsError(error, ["InvalidGroup.NotFound"])) return true;
-      if (isAwsError(error, ["DependencyViolation", "InvalidGroup.InUse"])) return undefined;
-      throw error;
+      if (!isAwsError(error, ["DependencyViolation", "InvalidGroup.InUse"])) throw error;
+      const use = await securityGroupUse(fleet, clusterId);
+      if (use.namedBy.length > 0) throw new SecurityGroupInUseError(use, { cause: error });
+      return undefined;
     }
   });
 }

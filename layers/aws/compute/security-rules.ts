@@ -24,9 +24,11 @@ export function difference(
   return { missing: without(asked, there), excess: without(there, asked) };
 }
 
+/** Each once: a cluster's own group that is named as another's is the same source, and EC2 refuses a call with both. */
 function without(rules: readonly Rule[], others: readonly Rule[]): IpPermission[] {
   const known = new Set(others.map((other) => other.key));
-  return rules.filter(({ key }) => !known.has(key)).map(({ permission }) => permission);
+  const left = new Map(rules.filter(({ key }) => !known.has(key)).map((rule) => [rule.key, rule.permission]));
+  return [...left.values()];
 }
 
 /** EC2 shows the rules of the same ports as one permission with many sources. */

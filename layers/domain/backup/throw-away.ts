@@ -1,6 +1,6 @@
 import { type Cluster, newCluster } from "../cluster/cluster.ts";
 import { layoutNodes } from "../cluster/layout.ts";
-import type { ClusterSpec } from "../cluster/spec.ts";
+import { accessDefault, type ClusterSpec } from "../cluster/spec.ts";
 import { type Operation, pendingOperation } from "../operation/operation.ts";
 import type { Backup } from "./backup.ts";
 import type { DrillRequest } from "./drill.ts";
@@ -32,7 +32,7 @@ export function throwAwaySpec(spec: ClusterSpec, clusterId: string): ClusterSpec
     dcs: { members: 1, placement: "colocated" },
     proxy: { ...spec.proxy, placement: "colocated" },
     pooler: { ...pooler, enabled: false },
-    access: { cidrs: [] },
+    access: accessDefault,
     backup: {
       ...backup,
       schedules: { full: null, diff: null, incr: null, logical: null },

@@ -2,7 +2,7 @@ import { checkParameters } from "../postgres/check-parameters.ts";
 import { checkExtension } from "../postgres/extensions.ts";
 import type { FieldError } from "../problems.ts";
 import { findInstanceType, instanceTypeSummary } from "./instance-types.ts";
-import { type ClusterSpec, proxyDefault } from "./spec.ts";
+import { type ClusterSpec, clientSourcesMax, proxyDefault } from "./spec.ts";
 
 /** What the schema cannot say: rules that need a catalogue or more than one field. */
 export interface SpecCheck {
@@ -81,6 +81,18 @@ function checkPlacements(spec: ClusterSpec): FieldError[] {
   return errors;
 }
 
+/** More rules than EC2 gives a security group would fail in the middle of an operation. */
+function checkAccess({ access: { cidrs, securityGroupIds } }: ClusterSpec): FieldError[] {
+  const named = new Set([...cidrs, ...securityGroupIds]).size;
+  if (named <= clientSourcesMax) return [];
+  return [
+    {
+      path: "/access/securityGroupIds",
+      message: `with cidrs must name at most ${clientSourcesMax} in all, not ${named}: EC2 limits the rules of a cluster's own security group`,
+    },
+  ];
+}
+
 /** Stock Patroni raises a `ttl` below 20 s to 20 s and says so in its log only. */
 function checkFailover(spec: ClusterSpec): FieldError[] {
   if (spec.failover.profile !== "fast" || spec.failover.wrapper) return [];
@@ -125,6 +137,7 @@ export function checkSpec(spec: ClusterSpec): SpecCheck {
       ...checkNames(spec),
       ...checkInstanceTypes(spec),
       ...checkPlacements(spec),
+      ...checkAccess(spec),
       ...checkFailover(spec),
       ...checkExtensions(spec),
       ...parameters.errors,

@@ -10,7 +10,15 @@ import {
 } from "../backup/schedule.ts";
 import { backupStoreSchema, pathStyleDefault } from "../backup/store.ts";
 import { drillTablesSchema } from "../backup/tables.ts";
-import { backupDefault, type ClusterSpec, failoverDefault, proxyDefault, specFields } from "./spec.ts";
+import {
+  accessDefault,
+  backupDefault,
+  type ClusterSpec,
+  clientSourcesMax,
+  failoverDefault,
+  proxyDefault,
+  specFields,
+} from "./spec.ts";
 
 /** What the document says of a field; `fallback` is the default where it is the same everywhere. */
 const says = (description: string, fallback?: unknown) =>
@@ -153,7 +161,20 @@ export const createClusterBodySchema = z.strictObject({
     .strictObject({
       cidrs: specFields.access.shape.cidrs
         .optional()
-        .meta(says("IPv4 networks of clients. Empty: the environment's own.", [])),
+        .meta(
+          says(
+            "IPv4 networks of clients. Where these and `securityGroupIds` are empty: the environment's own.",
+            accessDefault.cidrs,
+          ),
+        ),
+      securityGroupIds: specFields.access.shape.securityGroupIds
+        .optional()
+        .meta(
+          says(
+            `Security groups of the environment's VPC, whose members are clients too. With \`cidrs\` at most ${clientSourcesMax}.`,
+            accessDefault.securityGroupIds,
+          ),
+        ),
     })
     .optional(),
   backup: z
@@ -282,7 +303,10 @@ export function completeSpec(body: CreateClusterBody, defaults: SpecDefaults): C
       mode: body.pooler?.mode ?? "transaction",
       maxClientConnections: body.pooler?.maxClientConnections ?? 1000,
     },
-    access: { cidrs: body.access?.cidrs ?? [] },
+    access: {
+      cidrs: body.access?.cidrs ?? accessDefault.cidrs,
+      securityGroupIds: body.access?.securityGroupIds ?? accessDefault.securityGroupIds,
+    },
     backup: {
       schedules: { ...backupDefault.schedules, ...given(body.backup?.schedules ?? {}) },
       retention: { ...backupDefault.retention, ...given(body.backup?.retention ?? {}) },

@@ -2,6 +2,9 @@ import type { EnvironmentSettings } from "../environment.ts";
 import { nodePorts } from "./node-ports.ts";
 import type { ClusterSpec } from "./spec.ts";
 
+/** EC2's default quota of inbound rules of a security group, each with one source and one range of ports. */
+export const securityRulesMax = 60;
+
 /** Ports and their origin: a CIDR block, members of another security group, or `self` for those of the same one. */
 export interface SecurityRule {
   readonly fromPort: number;
@@ -47,6 +50,18 @@ function monitoringRules({ monitoring }: Pick<EnvironmentSettings, "monitoring">
   return sources.flatMap((source) => monitoringPorts.map((range) => ({ ...range, source })));
 }
 
+/** Where a spec names nobody, whom the environment lets in. */
+function clientSources(
+  { access: { cidrs, securityGroupIds } }: ClusterSpec,
+  { defaultClientCidrs }: Pick<EnvironmentSettings, "defaultClientCidrs">,
+): SecurityRule["source"][] {
+  const isNobody = cidrs.length + securityGroupIds.length === 0;
+  return [
+    ...[...new Set(isNobody ? defaultClientCidrs : cidrs)].map((cidr) => ({ cidr })),
+    ...[...new Set(securityGroupIds)].map((securityGroupId) => ({ securityGroupId })),
+  ];
+}
+
 /**
  * PostgreSQL itself, Patroni and etcd are for nodes alone; clients come through the proxy and the pooler, and numbers
  * are for whoever watches.
@@ -55,13 +70,12 @@ export function securityRules(
   spec: ClusterSpec,
   settings: Pick<EnvironmentSettings, "defaultClientCidrs" | "monitoring">,
 ): SecurityRule[] {
-  const cidrs = spec.access.cidrs.length > 0 ? spec.access.cidrs : settings.defaultClientCidrs;
   const fromNodes = [...peerPorts, ...clientPorts(spec)].map((range) => ({
     ...range,
     source: "self" as const,
   }));
-  const fromClients = [...new Set(cidrs)].flatMap((cidr) =>
-    clientPorts(spec).map((range) => ({ ...range, source: { cidr } })),
+  const fromClients = clientSources(spec, settings).flatMap((source) =>
+    clientPorts(spec).map((range) => ({ ...range, source })),
   );
   return [...fromNodes, ...fromClients, ...monitoringRules(settings)];
 }

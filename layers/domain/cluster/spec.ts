@@ -49,9 +49,15 @@ const parameterValueSchema = z.union([z.string().max(4096), z.number(), z.boolea
 /** `dedicated`: on nodes of their own, which run nothing else. */
 const placementSchema = z.enum(["colocated", "dedicated"]);
 const instanceTypeSchema = z.string().min(1).max(32);
+/**
+ * Networks and security groups in all. Each takes two of the 60 rules that EC2 gives a security group (see
+ * security-rules.ts); nodes and whoever watches take up to 19.
+ */
+export const clientSourcesMax = 20;
+export const securityGroupIdSchema = z
+  .string()
+  .regex(/^sg-[0-9a-f]+$/, "must be a security group's id such as sg-0a1b2c3d");
 /** One proxy alone would be what the whole cluster hangs on. */
-/** Each takes two of the 60 rules that a security group has; nodes and whoever watches take up to 19. */
-export const clientCidrsMax = 20;
 const proxiesMin = 2;
 const proxiesMax = 9;
 
@@ -83,7 +89,10 @@ export const specFields = {
     mode: z.enum(["transaction", "session"]),
     maxClientConnections: z.int().min(10).max(20_000),
   }),
-  access: z.strictObject({ cidrs: z.array(z.cidrv4()).max(clientCidrsMax) }),
+  access: z.strictObject({
+    cidrs: z.array(z.cidrv4()).max(clientSourcesMax),
+    securityGroupIds: z.array(securityGroupIdSchema).max(clientSourcesMax),
+  }),
   backup: z.strictObject({
     schedules: schedulesSchema,
     retention: retentionSchema,
@@ -110,6 +119,8 @@ export const backupDefault = {
   store: null,
 };
 export const proxyDefault = { placement: "colocated", count: proxiesMin } as const;
+/** The environment's own networks. */
+export const accessDefault = { cidrs: [], securityGroupIds: [] };
 
 /** Fields that came after the first clusters. */
 const laterDefaults = {
@@ -117,6 +128,7 @@ const laterDefaults = {
   selfHealing: true,
   dcs: { placement: "colocated" },
   proxy: proxyDefault,
+  access: accessDefault,
   backup: backupDefault,
 } as const;
 

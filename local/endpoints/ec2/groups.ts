@@ -84,6 +84,9 @@ export function refersTo(group: GroupRecord, groupId: string): boolean {
 export async function authorizeIngress(context: Ec2Context, input: Input): Promise<Record<string, unknown>> {
   const group = named(context, input);
   const rules = rulesOf(context.state, input, group);
+  if (rules.some((rule, index) => rules.slice(0, index).some((earlier) => sameRule(earlier, rule)))) {
+    throw invalidValue("IpPermissions", "", "The same permission must not appear multiple times");
+  }
   for (const rule of rules) {
     if (group.ingress.some((present) => sameRule(present, rule))) {
       const peer = "cidr" in rule.source ? rule.source.cidr : rule.source.groupId;
@@ -146,6 +149,8 @@ export function describeSecurityGroups(context: Ec2Context, input: Input): Recor
       "ip-permission.group-id": group.ingress.flatMap((rule) =>
         "groupId" in rule.source ? [rule.source.groupId] : [],
       ),
+      // What leaves goes to addresses here, and names no group.
+      "egress.ip-permission.group-id": [],
       "ip-permission.from-port": group.ingress.map((rule) => rule.fromPort),
       "ip-permission.to-port": group.ingress.map((rule) => rule.toPort),
       "ip-permission.protocol": group.ingress.map((rule) => rule.protocol),
@@ -155,6 +160,7 @@ export function describeSecurityGroups(context: Ec2Context, input: Input): Recor
       ...["group-id", "group-name", "vpc-id", "owner-id", "description", "ip-permission.cidr"],
       ...[
         "ip-permission.group-id",
+        "egress.ip-permission.group-id",
         "ip-permission.from-port",
         "ip-permission.to-port",
         "ip-permission.protocol",

@@ -72,7 +72,14 @@ function sourceGroup(state: Ec2State, pair: Input, group: GroupRecord): string {
     if (found === undefined) throw notFound("security-group", name);
     return found.groupId;
   }
-  if (state.groups.get(groupId) === undefined) throw notFound("security-group", groupId);
+  const found = state.groups.get(groupId);
+  if (found === undefined) throw notFound("security-group", groupId);
+  if (found.vpcId !== group.vpcId) {
+    throw new ServiceError(
+      "InvalidGroup.NotFound",
+      "You have specified two resources that belong to different networks.",
+    );
+  }
   return groupId;
 }
 

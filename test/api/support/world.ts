@@ -20,6 +20,7 @@ import { FakeNodes } from "./commands.ts";
 import { checkAgainstDocument } from "./contract.ts";
 import { makeAudit, makeCluster, makeOperation } from "./fixtures.ts";
 import { FakeRepositories } from "./repositories.ts";
+import { FakeSecurityGroups } from "./security-groups.ts";
 
 export interface Reply {
   readonly status: number;
@@ -68,6 +69,7 @@ export class World {
   readonly executions = new FakeExecutions();
   readonly nodes = new FakeNodes();
   readonly repositories = new FakeRepositories();
+  readonly securityGroups = new FakeSecurityGroups();
   readonly logs: LogFields[] = [];
   readonly app: HttpApp;
   readonly #database: DynamoDB;
@@ -85,6 +87,7 @@ export class World {
       observer: createObserver(this.nodes),
       commands: this.nodes,
       repositories: this.repositories,
+      compute: this.securityGroups,
       log: (level, message, fields) => this.logs.push({ level, message, ...fields }),
     });
     this.#handler = lambdaHandler(this.app);

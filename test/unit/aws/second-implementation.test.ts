@@ -59,7 +59,7 @@ afterEach(() => {
 
 /** The calls of the product, to an AWS that others wrote: what it takes and answers is what we meant. */
 describe("a second implementation of AWS", { timeout: testTimeoutMs }, () => {
-  async function openCompute(): Promise<Ec2Compute> {
+  async function openCompute(LaunchTemplateName: string): Promise<Ec2Compute> {
     const client = new EC2Client(moto.config);
     const { Vpc } = await client.send(new CreateVpcCommand({ CidrBlock: "10.0.0.0/16" }));
     const vpcId = Vpc?.VpcId ?? "";
@@ -69,7 +69,7 @@ describe("a second implementation of AWS", { timeout: testTimeoutMs }, () => {
     const { Images } = await client.send(new DescribeImagesCommand({ Owners: ["amazon"] }));
     const { LaunchTemplate } = await client.send(
       new CreateLaunchTemplateCommand({
-        LaunchTemplateName: "node",
+        LaunchTemplateName,
         LaunchTemplateData: { ImageId: Images?.[0]?.ImageId },
       }),
     );
@@ -82,7 +82,7 @@ describe("a second implementation of AWS", { timeout: testTimeoutMs }, () => {
   }
 
   test("makes a node, stops and starts it, grows its volume, and removes it without a trace", async () => {
-    const compute = await openCompute();
+    const compute = await openCompute("node");
     const identities = new IamNodeIdentities(inRegion, { config: moto.config });
     await identities.ensure(rights);
     const etcd: SecurityRule = { fromPort: 2379, toPort: 2380, source: "self", description: "etcd" };
@@ -122,6 +122,26 @@ describe("a second implementation of AWS", { timeout: testTimeoutMs }, () => {
     expect(await compute.survey(clusterId, [client])).toEqual({
       ...{ instances: [], volumes: [], networkInterfaces: [], securityRules: "stale" },
     });
+  });
+
+  test("lets members of a group in that a rule names, and says who names it", async () => {
+    const compute = await openCompute("reader");
+    const other = `${clusterId.slice(0, -1)}P`;
+    const { securityGroupId } = await compute.ensureSecurityGroup(clusterId, []);
+    const clients: SecurityRule = {
+      ...{ fromPort: 5000, toPort: 5002, source: { securityGroupId }, description: "clients" },
+    };
+    const readers = await compute.ensureSecurityGroup(other, [clients]);
+    expect((await compute.survey(other, [clients])).securityRules).toBe("current");
+    expect(await compute.unknownSecurityGroups([securityGroupId, "sg-0a1b2c3d"])).toEqual(["sg-0a1b2c3d"]);
+    expect(await compute.securityGroupUse(clusterId)).toEqual({
+      securityGroupId,
+      namedBy: [{ securityGroupId: readers.securityGroupId, clusterId: other }],
+    });
+    await compute.applySecurityRules(other, []);
+    expect((await compute.securityGroupUse(clusterId)).namedBy).toEqual([]);
+    await compute.removeSecurityGroup(clusterId);
+    await compute.removeSecurityGroup(other);
   });
 
   test("makes the role of a cluster's nodes once, changes what it may do, finds it, and removes it", async () => {

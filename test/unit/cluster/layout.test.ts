@@ -1,12 +1,18 @@
 import { expect, test } from "vitest";
 import { monitoringCidrsMax } from "../../../infra/config/schema.ts";
-import { clientCidrsMax } from "../../../layers/domain/cluster/spec.ts";
+import { clientSourcesMax } from "../../../layers/domain/cluster/spec.ts";
 import {
+  checkSpec,
   completeSpec,
+  hasSameClients,
+  isForTheRecord,
   layoutNodes,
   nodeRole,
+  nodeSpec,
   nodeTotal,
   securityRules,
+  securityRulesMax,
+  storedSpecSchema,
   synchronousStandbys,
   zonesToTry,
 } from "../../../layers/domain/index.ts";
@@ -84,6 +90,35 @@ test("access.cidrs take the place of the environment's, each once", () => {
   expect(ofCidrs(rules).map(({ cidr }) => cidr)).toEqual(["192.0.2.0/24", "192.0.2.0/24"]);
 });
 
+test("members of access.securityGroupIds are clients beside access.cidrs, or instead of the environment's", () => {
+  const securityGroupIds = ["sg-0a1b2c3d", "sg-0a1b2c3d"];
+  const fromGroup = (rules: ReturnType<typeof securityRules>) =>
+    rules.flatMap(({ fromPort, source, toPort }) =>
+      source !== "self" && "securityGroupId" in source && source.securityGroupId === "sg-0a1b2c3d"
+        ? [`${fromPort}-${toPort}`]
+        : [],
+    );
+  const alone = securityRules(specOf({ access: { securityGroupIds } }), environment);
+  expect(fromGroup(alone)).toEqual(["5000-5002", "6432-6432"]);
+  expect(ofCidrs(alone)).toEqual([]);
+  const both = specOf({ access: { securityGroupIds, cidrs: ["192.0.2.0/24"] } });
+  expect(fromGroup(securityRules(both, environment))).toEqual(["5000-5002", "6432-6432"]);
+  expect(ofCidrs(securityRules(both, environment)).map(({ cidr }) => cidr)).toEqual([
+    "192.0.2.0/24",
+    "192.0.2.0/24",
+  ]);
+});
+
+test("a spec that was kept before groups could be named names none, and its nodes are told the same whoever may connect", () => {
+  const spec = specOf({ access: { cidrs: ["192.0.2.0/24"] } });
+  const before = { ...spec, access: { cidrs: ["192.0.2.0/24"] } };
+  expect(storedSpecSchema.parse(before)).toEqual(spec);
+  const named = specOf({ access: { securityGroupIds: ["sg-0a1b2c3d"] } });
+  expect(nodeSpec(named, "t4g.small")).toEqual(nodeSpec(spec, "t4g.small"));
+  expect(hasSameClients(named, spec)).toBe(false);
+  expect(isForTheRecord(named, spec)).toBe(false);
+});
+
 test("whoever watches reads metrics and HAProxy's statistics of every cluster, and nothing else", () => {
   const spec = specOf({ access: { cidrs: ["192.0.2.0/24"] } });
   const monitoring = { securityGroupId: "sg-watching", cidrs: ["10.9.0.0/24", "10.9.0.0/24"] };
@@ -103,12 +138,18 @@ test("whoever watches reads metrics and HAProxy's statistics of every cluster, a
   ]);
 });
 
-test("as many blocks as a spec and an environment may name fit into one security group of EC2", () => {
-  const rulesMax = 60;
+test("as many blocks and groups as a spec and an environment may name fit into one security group of EC2, and no more are taken", () => {
   const blocks = (count: number) => Array.from({ length: count }, (_, index) => `10.${index}.0.0/16`);
   const monitoring = { securityGroupId: "sg-watching", cidrs: blocks(monitoringCidrsMax) };
-  const spec = specOf({ access: { cidrs: blocks(clientCidrsMax) } });
-  expect(securityRules(spec, { ...environment, monitoring }).length).toBeLessThanOrEqual(rulesMax);
+  const securityGroupIds = ["sg-0a1b2c3d", "sg-0a1b2c3e"];
+  const naming = (count: number) => specOf({ access: { cidrs: blocks(count), securityGroupIds } });
+  const [most, tooMany] = [naming(clientSourcesMax - 2), naming(clientSourcesMax - 1)];
+  expect(checkSpec(most).errors).toEqual([]);
+  expect(securityRules(most, { ...environment, monitoring }).length).toBeLessThanOrEqual(securityRulesMax);
+  expect(checkSpec(tooMany).errors.map(({ path }) => path)).toEqual(["/access/securityGroupIds"]);
+  const defaultClientCidrs = blocks(clientSourcesMax);
+  const others = securityRules(specOf({}), { ...environment, defaultClientCidrs, monitoring });
+  expect(others.length).toBeLessThanOrEqual(securityRulesMax);
 });
 
 test("nodes reach each other's PostgreSQL, Patroni and etcd", () => {

@@ -65,6 +65,43 @@ describe("security groups", () => {
     expect(cidrs()).toEqual([address]);
   });
 
+  test("let members of another group in, and stay while a rule names them", async () => {
+    const [groupId, clients] = [await ec2.world.group("nodes"), await ec2.world.group("clients")];
+    const { id } = await ec2.world.running([groupId]);
+    const cidrs = () => ec2.driver.ingress.get(id)?.map((one) => one.cidrs);
+    const rule = fromGroup(groupId, 5000, clients);
+    await ec2.client.send(new AuthorizeSecurityGroupIngressCommand(rule));
+    expect(cidrs()).toEqual([[]]);
+    const { id: member, address } = await ec2.world.networkInterface([clients]);
+    expect(cidrs()).toEqual([[address]]);
+    const Filters = [{ Name: "ip-permission.group-id", Values: [clients] }];
+    const { SecurityGroups } = await ec2.client.send(new DescribeSecurityGroupsCommand({ Filters }));
+    expect(SecurityGroups?.map(({ GroupId }) => GroupId)).toEqual([groupId]);
+    await ec2.client.send(new DeleteNetworkInterfaceCommand({ NetworkInterfaceId: member }));
+    const remove = () => ec2.client.send(new DeleteSecurityGroupCommand({ GroupId: clients }));
+    expect(await codeOf(remove())).toBe("DependencyViolation");
+    await ec2.client.send(new RevokeSecurityGroupIngressCommand(rule));
+    expect(cidrs()).toEqual([]);
+    expect(await codeOf(remove())).toBe("(succeeded)");
+  });
+
+  test("are no source in another VPC, and none twice in one call", async () => {
+    const groupId = await ec2.world.group();
+    const elsewhere = ec2.ec2.ensureVpc("Elsewhere", { CidrBlock: "198.18.8.0/22" }).defaultSecurityGroupId;
+    const authorize = (...sources: string[]) =>
+      codeOf(
+        ec2.client.send(
+          new AuthorizeSecurityGroupIngressCommand({
+            GroupId: groupId,
+            IpPermissions: sources.flatMap((source) => fromGroup(groupId, 5000, source).IpPermissions),
+          }),
+        ),
+      );
+    expect(await authorize(elsewhere)).toBe("InvalidGroup.NotFound");
+    expect(await authorize(groupId, groupId)).toBe("InvalidParameterValue");
+    expect(await authorize(groupId)).toBe("(succeeded)");
+  });
+
   test("refuse a rule that is there, and forget none of those that were", async () => {
     const groupId = await ec2.world.group();
     const rule = fromRange(groupId, 5432, "10.0.0.0/8");

@@ -8,6 +8,7 @@ import { nextId } from "./model.ts";
 import type { ObservedCluster, ObservedNode } from "./observed.ts";
 import type { Intent } from "./situation.ts";
 import {
+  hasSameClients,
   hasSameSchedules,
   isDynamicConfigurationSame,
   isForNoNode,
@@ -71,7 +72,7 @@ function assumed(cluster: Cluster, { spec }: Intent, { zones, leader }: Known): 
     nodes: observed,
     dcs: { hasQuorum: true, members: dcsMembers(nodes) },
     leader: data.find((node) => node.id === leader)?.id ?? data[0]?.id ?? null,
-    securityRules: isSecuritySame(before, spec) ? "current" : "stale",
+    securityRules: hasSameClients(before, spec) ? "current" : "stale",
     dynamicConfiguration: isDynamicConfigurationSame(before, spec) ? "current" : "stale",
     database: { extensions: before.extensions.map((name) => ({ name, version: "", available: "" })) },
     freshNodeId: nextId(
@@ -104,11 +105,6 @@ const dcsMembers = (nodes: readonly ClusterNode[]) =>
       isLeader: false,
       isStale: false,
     }));
-
-function isSecuritySame(before: ClusterSpec, after: ClusterSpec): boolean {
-  const cidrs = (spec: ClusterSpec): string => [...new Set(spec.access.cidrs)].toSorted().join();
-  return cidrs(before) === cidrs(after) && before.pooler.enabled === after.pooler.enabled;
-}
 
 function zonesOf(cluster: Cluster, changes: readonly Change[]): Record<string, number> {
   const counts: Record<string, number> = {};

@@ -20,9 +20,21 @@ export function hasSameSchedules(before: ClusterSpec, after: ClusterSpec): boole
   return isSame(sorted(timersOf(before.backup)), sorted(timersOf(after.backup)));
 }
 
+/** The same may connect, to the same ports. */
+export function hasSameClients(before: ClusterSpec, after: ClusterSpec): boolean {
+  const clients = ({ access, pooler }: ClusterSpec) => ({
+    cidrs: [...new Set(access.cidrs)].toSorted(),
+    securityGroupIds: [...new Set(access.securityGroupIds)].toSorted(),
+    isPooled: pooler.enabled,
+  });
+  return isSame(clients(before), clients(after));
+}
+
 /** Nothing differs that takes more than writing it down, schedules aside: no node has to answer for those. */
 export function isForTheRecord(before: ClusterSpec, after: ClusterSpec): boolean {
-  return before.instanceType === after.instanceType && isForNoNode(before, after);
+  return (
+    before.instanceType === after.instanceType && hasSameClients(before, after) && isForNoNode(before, after)
+  );
 }
 
 /** Nothing differs at all. */
