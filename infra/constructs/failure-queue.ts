@@ -2,13 +2,13 @@ import { Duration } from "aws-cdk-lib";
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
+import { eventHoursMax } from "../../layers/domain/operation/versions.ts";
 import { acknowledge, allow } from "./allow.ts";
 import { failedEvents, resourceName } from "./names.ts";
 
 /** SQS's own limit: a weekend, and a week to look into it. */
 const retention = Duration.days(14);
-/** Lambda's own limit for events that wait for a function. */
-const eventAgeMax = Duration.hours(6);
+const eventAgeMax = Duration.hours(eventHoursMax);
 /** Lambda's own shortest: the next tick of a timer makes the one before worthless. */
 const tickAgeMax = Duration.minutes(1);
 

@@ -4,37 +4,38 @@ import type { FunctionEnvironment } from "../constructs/control-plane-function.t
 import { Reconciler } from "../constructs/reconciler.ts";
 import { constructId, type Holdings, scheduled, type Workflows } from "./holdings.ts";
 
-/** Reconcilers that start operations; the others do not learn of any. */
-const startingReconcilers: readonly string[] = [
+/** Reconcilers that start operations, or look after the functions that carry them out; the others learn of none. */
+const knowingReconcilers: readonly string[] = [
   "stuck-operations",
   "expirations",
   "self-healing",
   "certificates",
   "scheduled-backups",
+  "retired-versions",
 ];
 
 interface Environments {
   readonly environment: FunctionEnvironment;
-  /** The same, which also knows what starts operations. */
-  readonly starting: FunctionEnvironment;
+  /** The same, which also knows what carries out operations. */
+  readonly knowing: FunctionEnvironment;
   readonly orphanGraceSeconds: number;
 }
 
 /** The functions of `functions/reconcilers`, their timers and what each may do. */
 export function addReconcilers(
   scope: Construct,
-  { environment, starting, orphanGraceSeconds }: Environments,
+  { environment, knowing, orphanGraceSeconds }: Environments,
   holdings: Holdings,
   workflows: Workflows,
 ): void {
   for (const source of environment.build.functions.filter(({ kind }) => kind === "reconciler")) {
     const reconciler = new Reconciler(scope, constructId(source), {
-      environment: startingReconcilers.includes(source.name) ? starting : environment,
+      environment: knowingReconcilers.includes(source.name) ? knowing : environment,
       source,
-      every: Duration.minutes(1),
-      ...(source.name === "orphans" ? orphanSweeps(orphanGraceSeconds) : {}),
+      ...sweepsOf(source.name, orphanGraceSeconds),
     });
-    holdings.table.grantReadWriteItems(reconciler);
+    // What it looks after is on record at Lambda alone.
+    if (source.name !== "retired-versions") holdings.table.grantReadWriteItems(reconciler);
     grantReconciler(source.name, reconciler, holdings, workflows);
   }
 }
@@ -83,6 +84,9 @@ function grantReconciler(
       for (const kind of scheduled) workflows.get(kind)?.grantStart(reconciler);
       workflows.get("converge-cluster")?.grantStart(reconciler);
       return;
+    case "retired-versions":
+      for (const workflow of workflows.values()) workflow.grantRemoveVersions(reconciler);
+      return;
     case "cluster-health":
       fleet.grantSeeNodes(reconciler);
       document.grantRunCommands(reconciler);
@@ -92,11 +96,33 @@ function grantReconciler(
   }
 }
 
+interface Sweeps {
+  readonly every: Duration;
+  readonly timeout?: Duration;
+}
+
+/**
+ * Deployments leave a version each, and it takes hundreds of them to matter; but where they come every day, a night is
+ * all that a version has time to be seen as retired. A sweep begins no removal after a minute.
+ */
+const versionSweeps: Sweeps = { every: Duration.hours(3), timeout: Duration.minutes(2) };
+
+function sweepsOf(name: string, orphanGraceSeconds: number): Sweeps {
+  switch (name) {
+    case "orphans":
+      return orphanSweeps(orphanGraceSeconds);
+    case "retired-versions":
+      return versionSweeps;
+    default:
+      return { every: Duration.minutes(1) };
+  }
+}
+
 /**
  * It lists everything that there is, which takes minutes where there are thousands of clusters and counts against rates
  * that others share: some looks within the time that an orphan is left alone are enough.
  */
-function orphanSweeps(graceSeconds: number): { readonly every: Duration; readonly timeout?: Duration } {
+function orphanSweeps(graceSeconds: number): Sweeps {
   const minutes = Math.min(10, Math.max(1, Math.floor(graceSeconds / 360)));
   const every = Duration.minutes(minutes);
   return minutes < 10 ? { every } : { every, timeout: Duration.minutes(9) };

@@ -81,7 +81,7 @@ export class ControlPlaneStack extends EnvironmentStack {
     const starting = knowing(environment, workflows);
     const api = addApi(this, starting, config, holdings, workflows);
     const { orphanGraceSeconds } = config;
-    addReconcilers(this, { environment, starting, orphanGraceSeconds }, holdings, workflows);
+    addReconcilers(this, { environment, knowing: starting, orphanGraceSeconds }, holdings, workflows);
     addScheduleTarget(this, starting, holdings, workflows);
     addClusterProvider(this, starting, holdings, workflows);
     return api;

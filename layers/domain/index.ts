@@ -73,6 +73,7 @@ export * from "./operation/cancellation.ts";
 export * from "./operation/operation.ts";
 export * from "./operation/progress.ts";
 export * from "./operation/requests.ts";
+export * from "./operation/versions.ts";
 export * from "./problems.ts";
 export * from "./prometheus/clusters.ts";
 export * from "./prometheus/targets.ts";

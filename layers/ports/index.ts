@@ -8,3 +8,4 @@ export * from "./schedules.ts";
 export * from "./secrets.ts";
 export * from "./store.ts";
 export * from "./store-error.ts";
+export * from "./versions.ts";

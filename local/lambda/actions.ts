@@ -44,6 +44,9 @@ export interface LambdaFunctions {
   resolve(reference: string, qualifier: string | null): ResolvedFunction;
   listFunctions(): readonly FunctionConfiguration[];
   versionsOf(functionName: string): readonly string[];
+  publishedAt(functionName: string, version: string): string | null;
+  aliasesOf(functionName: string): Readonly<Record<string, string>>;
+  deleteVersion(functionName: string, version: string): Promise<void>;
   arnOf(functionName: string, version: string): string;
 }
 
@@ -66,18 +69,13 @@ const actions: Readonly<Record<string, (lambda: LambdaFunctions, input: Input) =
       const resolved = lambda.resolve(requiredText(input, "FunctionName"), optionalText(input, "Qualifier"));
       return describeFunction(lambda, resolved.configuration, resolved.version);
     },
-    ListVersionsByFunction: (lambda, input) => {
+    ListVersionsByFunction: (lambda, input) => listVersions(lambda, input),
+    ListAliases: (lambda, input) => listAliases(lambda, input),
+    // A function as a whole is the template's.
+    DeleteFunction: async (lambda, input) => {
       const { configuration } = lambda.resolve(requiredText(input, "FunctionName"), null);
-      const versions = ["$LATEST", ...lambda.versionsOf(configuration.functionName)];
-      return {
-        Versions: versions.map((version) =>
-          describeFunction(
-            lambda,
-            lambda.resolve(configuration.functionName, version).configuration,
-            version,
-          ),
-        ),
-      };
+      await lambda.deleteVersion(configuration.functionName, requiredText(input, "Qualifier"));
+      return {};
     },
     CheckpointDurableExecution: (lambda, input) =>
       lambda.durable.checkpoint(
@@ -143,25 +141,54 @@ async function callInvoke(lambda: LambdaFunctions, input: Input): Promise<Output
   };
 }
 
+function listVersions(lambda: LambdaFunctions, input: Input): Output {
+  const { functionName } = lambda.resolve(requiredText(input, "FunctionName"), null).configuration;
+  const published = lambda.versionsOf(functionName).map((version) => ({
+    ...describeFunction(lambda, lambda.resolve(functionName, version).configuration, version),
+    LastModified: lambda.publishedAt(functionName, version)?.replace("Z", "+0000"),
+  }));
+  const latest = describeFunction(lambda, lambda.resolve(functionName, null).configuration, "$LATEST");
+  const { items, more } = pageOf([latest, ...published], input, { default: 50, max: 50 });
+  return { Versions: items, ...more };
+}
+
+function listAliases(lambda: LambdaFunctions, input: Input): Output {
+  const { functionName } = lambda.resolve(requiredText(input, "FunctionName"), null).configuration;
+  const aliases = Object.entries(lambda.aliasesOf(functionName)).map(([Name, FunctionVersion]) => ({
+    AliasArn: lambda.arnOf(functionName, Name),
+    Name,
+    FunctionVersion,
+  }));
+  const { items, more } = pageOf(aliases, input, { default: 50, max: 50 });
+  return { Aliases: items, ...more };
+}
+
 function listExecutions(lambda: LambdaFunctions, input: Input): Output {
-  const { configuration } = lambda.resolve(
-    requiredText(input, "FunctionName"),
-    optionalText(input, "Qualifier"),
-  );
+  const qualifier = optionalText(input, "Qualifier");
+  const { configuration, version } = lambda.resolve(requiredText(input, "FunctionName"), qualifier);
   const statuses = textList(input, "Statuses");
   const name = optionalText(input, "DurableExecutionName");
   const matching = lambda.durable
     .list(configuration.functionName)
+    .filter((record) => qualifier === null || record.version === version)
     .filter((record) => statuses.length === 0 || statuses.includes(record.status))
     .filter((record) => name === null || record.name === name)
     .sort((a, b) => a.startedAt - b.startedAt);
   if (optionalText(input, "ReverseOrder") === "true") matching.reverse();
+  const { items, more } = pageOf(matching, input, { default: 100, max: 1000 });
+  return { DurableExecutions: items.map(summarizeExecution), ...more };
+}
+
+/** The marker is the place in the list. However many are asked for, a page has no more than the most. */
+function pageOf<T>(
+  all: readonly T[],
+  input: Input,
+  size: { readonly default: number; readonly max: number },
+): { items: readonly T[]; more: { NextMarker?: string } } {
   const start = Number(optionalText(input, "Marker") ?? "0");
-  const end = start + (optionalNumber(input, "MaxItems", { min: 0, max: 1000 }) ?? 100);
-  return {
-    DurableExecutions: matching.slice(start, end).map(summarizeExecution),
-    ...(end < matching.length ? { NextMarker: String(end) } : {}),
-  };
+  const asked = optionalNumber(input, "MaxItems", { min: 0, max: 10_000 }) ?? size.default;
+  const end = start + Math.min(asked, size.max);
+  return { items: all.slice(start, end), more: end < all.length ? { NextMarker: String(end) } : {} };
 }
 
 function describeFunction(

@@ -29,6 +29,8 @@ interface StoredFunction {
   readonly latest: FunctionConfiguration;
   readonly versions: Readonly<Record<string, FunctionConfiguration>>;
   readonly aliases: Readonly<Record<string, string>>;
+  /** Of versions that were deleted, too: no number is used twice. */
+  readonly publishedAt?: Readonly<Record<string, string>>;
 }
 
 /** What a name, version or alias stands for. */
@@ -56,19 +58,20 @@ export class FunctionRegistry {
       latest: configuration,
       versions: existing?.versions ?? {},
       aliases: existing?.aliases ?? {},
+      publishedAt: existing?.publishedAt ?? {},
     });
   }
 
   /** A new version, or the newest one when nothing has changed since. */
   publish(functionName: string): string {
     const stored = this.#require(functionName);
-    const numbers = Object.keys(stored.versions).map(Number);
-    const newest = numbers.length === 0 ? 0 : Math.max(...numbers);
+    const newest = Math.max(0, ...Object.keys({ ...stored.publishedAt, ...stored.versions }).map(Number));
     if (newest > 0 && isDeepStrictEqual(stored.versions[newest], stored.latest)) return String(newest);
     const version = String(newest + 1);
     this.#functions.put(functionName, {
       ...stored,
       versions: { ...stored.versions, [version]: stored.latest },
+      publishedAt: { ...stored.publishedAt, [version]: new Date().toISOString() },
     });
     return version;
   }
@@ -79,6 +82,25 @@ export class FunctionRegistry {
       throw notFound(`${functionName}:${version}`);
     }
     this.#functions.put(functionName, { ...stored, aliases: { ...stored.aliases, [alias]: version } });
+  }
+
+  /**
+   * The directories that nothing else is made of; none where the version is gone already.
+   * @throws {ServiceError} where Lambda keeps it
+   */
+  ownCodeOf(functionName: string, version: string): readonly string[] {
+    const { aliases, versions } = this.#require(functionName);
+    checkRemovable(version, aliases);
+    const removed = versions[version];
+    if (removed === undefined) return [];
+    const isOther = (name: string, number: string) => name !== functionName || number !== version;
+    const others = this.#functions.list().flatMap((stored) => {
+      const { functionName: name } = stored.latest;
+      const published = Object.entries(stored.versions).filter(([number]) => isOther(name, number));
+      return [stored.latest, ...published.map(([, configuration]) => configuration)];
+    });
+    const used = new Set(others.flatMap(directoriesOf));
+    return directoriesOf(removed).filter((directory) => !used.has(directory));
   }
 
   deleteVersion(functionName: string, version: string): void {
@@ -97,6 +119,15 @@ export class FunctionRegistry {
 
   versionsOf(functionName: string): readonly string[] {
     return Object.keys(this.#require(functionName).versions);
+  }
+
+  /** Null of those that were published before anybody noted it. */
+  publishedAt(functionName: string, version: string): string | null {
+    return this.#require(functionName).publishedAt?.[version] ?? null;
+  }
+
+  aliasesOf(functionName: string): Readonly<Record<string, string>> {
+    return this.#require(functionName).aliases;
   }
 
   /**
@@ -122,6 +153,35 @@ export class FunctionRegistry {
     const stored = this.#functions.get(functionName);
     if (stored === undefined) throw notFound(functionName);
     return stored;
+  }
+}
+
+const directoriesOf = ({ codeDirectory, layerDirectories }: FunctionConfiguration): string[] => [
+  codeDirectory,
+  ...layerDirectories,
+];
+
+/** @throws {ServiceError} as Lambda refuses to delete a version. */
+function checkRemovable(version: string, aliases: Readonly<Record<string, string>>): void {
+  if (version === "$LATEST") {
+    throw new ServiceError(
+      "InvalidParameterValueException",
+      "$LATEST version cannot be deleted without deleting the function.",
+    );
+  }
+  if (!/^\d+$/.test(version)) {
+    throw new ServiceError(
+      "InvalidParameterValueException",
+      "Deletion of aliases is not currently supported.",
+    );
+  }
+  const leading = Object.keys(aliases).filter((alias) => aliases[alias] === version);
+  if (leading.length > 0) {
+    throw new ServiceError(
+      "ResourceConflictException",
+      `Unable to delete version because the following aliases reference it: [${leading.join(", ")}]`,
+      409,
+    );
   }
 }
 

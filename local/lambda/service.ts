@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { type Caller, type Service, ServiceError } from "../endpoints/service.ts";
 import type { Documents } from "../state/documents.ts";
 import { callLambda, type Invocation, type InvocationAnswer, type InvocationType } from "./actions.ts";
@@ -88,6 +89,14 @@ export class LambdaService implements Service {
     this.#registry.delete(functionName);
   }
 
+  /** Deletes a version and what only it was made of; in this order, so that one that was killed at it does it again. */
+  async deleteVersion(functionName: string, version: string): Promise<void> {
+    const directories = this.#registry.ownCodeOf(functionName, version);
+    this.#host.retire(functionName, version);
+    for (const directory of directories) await rm(directory, { recursive: true, force: true });
+    this.#registry.deleteVersion(functionName, version);
+  }
+
   /** Starts the processes that a function keeps, so that its first caller does not wait for them. */
   async warmUp(reference: string): Promise<void> {
     const { configuration, version } = this.#registry.resolve(reference, null);
@@ -137,6 +146,15 @@ export class LambdaService implements Service {
   /** Published versions, without `$LATEST`. */
   versionsOf(functionName: string): readonly string[] {
     return this.#registry.versionsOf(functionName);
+  }
+
+  publishedAt(functionName: string, version: string): string | null {
+    return this.#registry.publishedAt(functionName, version);
+  }
+
+  /** Alias → version. */
+  aliasesOf(functionName: string): Readonly<Record<string, string>> {
+    return this.#registry.aliasesOf(functionName);
   }
 
   arnOf(functionName: string, version: string): string {

@@ -113,6 +113,9 @@ const launched = (template: (stage: PaperStage) => string) => (stage: PaperStage
 const readItem = (stage: PaperStage) => plain("dynamodb:GetItem", table(stage));
 const readBackup = (stage: PaperStage) => plain("s3:GetObject", `${bucket(stage)}/clusters/${cluster}/0/x`);
 
+const workflow = (stage: PaperStage) => arn(stage, "lambda", `function:pgherd-${stage.name}-create-cluster`);
+const removeVersion = (stage: PaperStage) => plain("lambda:DeleteFunction", `${workflow(stage)}:3`);
+
 const attacks: readonly Attack[] = [
   ...machineAttacks("ec2:TerminateInstances", "instance", "i-0123456789abcdef0"),
   ...machineAttacks("ec2:StopInstances", "instance", "i-0123456789abcdef0"),
@@ -322,6 +325,28 @@ const attacks: readonly Attack[] = [
         "lambda:InvokeFunction",
         arn(stage, "lambda", `function:pgherd-${stage.name}-create-cluster:live`),
       ),
+  },
+  {
+    what: "deleting a workflow with all of its versions",
+    attack: (stage) => plain("lambda:DeleteFunction", workflow(stage)),
+    ours: removeVersion,
+  },
+  {
+    what: "deleting the API",
+    attack: (stage) =>
+      plain("lambda:DeleteFunction", arn(stage, "lambda", `function:pgherd-${stage.name}-api`)),
+    ours: removeVersion,
+  },
+  {
+    what: "deleting a version of another environment's workflow",
+    attack: (stage) =>
+      plain("lambda:DeleteFunction", arn(stage, "lambda", `function:pgherd-${foreign}-create-cluster:3`)),
+    ours: removeVersion,
+  },
+  {
+    what: "leading calls of a workflow to another version",
+    attack: (stage) => plain("lambda:UpdateAlias", workflow(stage)),
+    ours: removeVersion,
   },
   {
     what: "a schedule of another environment",

@@ -376,6 +376,20 @@ describe("a function", () => {
     ).toEqual([]);
   });
 
+  test("removes versions of workflows only where it looks after them, and reads nothing on record", () => {
+    const own = of("RetiredVersionsReconcilerRole");
+    const removing = statements.filter(
+      ({ actions, stage }) => stage === "prod" && actions.includes("lambda:DeleteFunction"),
+    );
+    const names = removing.flatMap(({ resources }) => resources).map((one) => one.split(":function:")[1]);
+    expect(names).toContain("pgherd-prod-create-cluster:*");
+    expect(names.filter((name) => !/^pgherd-prod-[a-z-]+:\*$/.test(name ?? ""))).toEqual([]);
+    for (const { policy } of removing) expect(policy).toMatch(/^RetiredVersionsReconcilerRole/);
+    expect(own.flatMap(({ actions }) => actions).filter((action) => action.startsWith("dynamodb:"))).toEqual(
+      [],
+    );
+  });
+
   test("of a workflow checkpoints its own executions and no other's", () => {
     const checkpoints = of("CreateClusterWorkflowRole").filter(({ actions }) =>
       actions.includes("lambda:CheckpointDurableExecution"),

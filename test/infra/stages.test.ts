@@ -299,8 +299,8 @@ describe("functions", () => {
     }
   });
 
-  test("learn of workflows as aliases, and only those that start operations learn of any", () => {
-    const starters = ourFunctions().filter(({ Properties }) => {
+  test("learn of workflows as aliases, and only those that start operations or look after their code learn of any", () => {
+    const knowing = ourFunctions().filter(({ Properties }) => {
       const settings = /\\"workflows\\":\{(.*?)\},\\"principals/s.exec(
         JSON.stringify(Properties["Environment"]),
       )?.[1];
@@ -309,7 +309,7 @@ describe("functions", () => {
       expect(references.filter((reference) => !reference?.includes("Aliaslive"))).toEqual([]);
       return references.length > 0;
     });
-    const names = starters.map(
+    const names = knowing.map(
       ({ Properties, stage }) => String(Properties["FunctionName"]).split(`${stage}-`)[1],
     );
     expect([...new Set(names)].sort()).toEqual([
@@ -319,6 +319,7 @@ describe("functions", () => {
       "certificates",
       "delete-cluster",
       "expirations",
+      "retired-versions",
       "scheduled-backups",
       "self-healing",
       "start-backup",

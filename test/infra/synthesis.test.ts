@@ -20,6 +20,7 @@ const clients: Readonly<Record<string, readonly string[]>> = {
   "deleted-clusters": ["dynamodb", "s3", "ssm"],
   expirations: ["dynamodb", "lambda"],
   orphans: ["dynamodb", "ec2", "iam", "scheduler", "ssm"],
+  "retired-versions": ["lambda"],
   "scheduled-backups": ["dynamodb", "lambda"],
   "self-healing": ["dynamodb", "ec2", "lambda", "ssm"],
   "stuck-operations": ["dynamodb", "lambda"],

@@ -6,12 +6,13 @@ import { ClusterWatch } from "../../functions/reconcilers/cluster-health/watch.t
 import { removeWhatIsOver } from "../../functions/reconcilers/deleted-clusters/reconcile.ts";
 import { endWhatIsOver } from "../../functions/reconcilers/expirations/expire.ts";
 import { reconcileOrphans } from "../../functions/reconcilers/orphans/reconcile.ts";
+import { removeRetiredVersions } from "../../functions/reconcilers/retired-versions/reconcile.ts";
 import { beginMissedBackups } from "../../functions/reconcilers/scheduled-backups/reconcile.ts";
 import { healNodes } from "../../functions/reconcilers/self-healing/reconcile.ts";
 import { reconcileStuckOperations } from "../../functions/reconcilers/stuck-operations/reconcile.ts";
 import { alarmEntries } from "../../infra/constructs/alarm-list.ts";
 import { DynamoStore } from "../../layers/aws/store.ts";
-import type { Cluster } from "../../layers/domain/index.ts";
+import { type Cluster, operationKindSchema } from "../../layers/domain/index.ts";
 import { type DynamoDB, openDynamoDB } from "../world/dynamodb.ts";
 import { Calls, countingConfig } from "./support/calls.ts";
 import {
@@ -20,6 +21,7 @@ import {
   inventoryOf,
   makeClusters,
   nodesPerCluster,
+  versionsOf,
   wellNodes,
 } from "./support/many-clusters.ts";
 import { monthOf, networkMonth, sumOf } from "./support/prices.ts";
@@ -29,6 +31,7 @@ const clusterCount = 2_000;
 /** Rounds of the watch in a minute. */
 const roundsPerMinute = 10;
 const orphanSweepMinutes = 10;
+const versionSweepMinutes = 180;
 /** Of all reconcilers together in a minute, where there is nothing to find. */
 const emptySweeps = { readUnits: 10, tableCalls: 20 };
 const fillTimeoutMs = 240_000;
@@ -58,6 +61,8 @@ function worldOf(calls: Calls) {
     inventory: inventoryOf(clusters, calls),
     secrets: { removeAll: no("remove secrets") },
     repositories: { removeAll: no("remove backups") },
+    kinds: operationKindSchema.options,
+    versions: versionsOf(calls),
     zones: ["eu-central-1a"],
     graceMs: 3_600_000,
     now: () => new Date(),
@@ -82,6 +87,7 @@ const sweeps: readonly (readonly [
   ["deleted-clusters", 1, removeWhatIsOver],
   ["expirations", 1, endWhatIsOver],
   ["orphans", orphanSweepMinutes, reconcileOrphans],
+  ["retired-versions", versionSweepMinutes, removeRetiredVersions],
   ["scheduled-backups", 1, beginMissedBackups],
   ["self-healing", 1, healNodes],
   ["stuck-operations", 1, reconcileStuckOperations],

@@ -16,6 +16,8 @@ interface Route {
 const routes: readonly Route[] = [
   route("POST", /^\/2015-03-31\/functions\/([^/]+)\/invocations\/?$/, "Invoke", "FunctionName"),
   route("GET", /^\/2015-03-31\/functions\/([^/]+)\/versions\/?$/, "ListVersionsByFunction", "FunctionName"),
+  route("GET", /^\/2015-03-31\/functions\/([^/]+)\/aliases\/?$/, "ListAliases", "FunctionName"),
+  route("DELETE", /^\/2015-03-31\/functions\/([^/]+)\/?$/, "DeleteFunction", "FunctionName"),
   route(
     "GET",
     /^\/2015-03-31\/functions\/([^/]+)\/configuration\/?$/,
@@ -94,10 +96,20 @@ export const lambdaRest: Protocol = {
     }
     throw new ServiceError("UnknownOperationException", `There is no ${request.method} ${path} here.`, 404);
   },
-  encodeAnswer: (action, output) =>
-    action === "Invoke"
-      ? encodeInvocation(output)
-      : { statusCode: 200, headers: { "content-type": "application/json" }, body: JSON.stringify(output) },
+  encodeAnswer: (action, output) => {
+    switch (action) {
+      case "Invoke":
+        return encodeInvocation(output);
+      case "DeleteFunction":
+        return { statusCode: 204, headers: {}, body: "" };
+      default:
+        return {
+          statusCode: 200,
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(output),
+        };
+    }
+  },
   encodeError: (error) => ({
     statusCode: error.statusCode,
     headers: { "content-type": "application/json", "x-amzn-errortype": error.code },

@@ -1,4 +1,6 @@
+import { InvokeCommand, ListVersionsByFunctionCommand } from "@aws-sdk/client-lambda";
 import { afterAll, expect, test } from "vitest";
+import { lambdaClient } from "../support/aws.ts";
 import { ChangedCheckout } from "../support/checkout.ts";
 import { waitFor } from "../support/wait.ts";
 import { api, environment } from "../support/world.ts";
@@ -9,12 +11,26 @@ const spec = { members: 1, storage: { sizeGiB: 1 } };
 const stepsOf = async (operationId: string): Promise<string[]> =>
   (await api.operation(operationId)).steps.map(({ name }) => name);
 
+/** Runs the sweep whose timer would take hours. @returns the versions that there are after it */
+async function versionsAfterSweep(workflow: string): Promise<(string | undefined)[]> {
+  const lambda = await lambdaClient(environment);
+  try {
+    const swept = await lambda.send(new InvokeCommand({ FunctionName: "pgherd-local-retired-versions" }));
+    expect(swept.FunctionError).toBeUndefined();
+    const question = { FunctionName: `pgherd-local-${workflow}` };
+    const { Versions = [] } = await lambda.send(new ListVersionsByFunctionCommand(question));
+    return Versions.map(({ Version }) => Version).filter((version) => version !== "$LATEST");
+  } finally {
+    lambda.destroy();
+  }
+}
+
 /** The version that all other tests are about. */
 afterAll(async () => {
   await environment.npm("start", "--no-demo");
 });
 
-test("a create that began before a deployment ends on the version it began with; the next one takes the new version", async () => {
+test("a create that began before a deployment ends on the version it began with, which is not swept away; the next one takes the new version", async () => {
   await using next = await ChangedCheckout.make({
     file: "functions/workflows/create-cluster.ts",
     from: 'step("verify"',
@@ -26,6 +42,8 @@ test("a create that began before a deployment ends on the version it began with;
   );
 
   await environment.npmOf(next.directory, "start", "--no-demo");
+  const versions = await versionsAfterSweep("create-cluster");
+  expect(versions.length).toBeGreaterThanOrEqual(2);
 
   expect(await api.operationEnd(old.operation.id)).toMatchObject({ state: "succeeded" });
   const oldSteps = await stepsOf(old.operation.id);

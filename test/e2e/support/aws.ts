@@ -1,4 +1,5 @@
 import { EC2Client } from "@aws-sdk/client-ec2";
+import { LambdaClient } from "@aws-sdk/client-lambda";
 import { ListBucketsCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { SchedulerClient } from "@aws-sdk/client-scheduler";
 import { SSMClient } from "@aws-sdk/client-ssm";
@@ -7,7 +8,7 @@ import type { Environment } from "./environment.ts";
 /** How any AWS client speaks to the environment: with the variables of aws.env. */
 export async function awsSettings(
   environment: Environment,
-  service: "DYNAMODB" | "EC2" | "IAM" | "S3" | "SCHEDULER" | "SSM",
+  service: "DYNAMODB" | "EC2" | "IAM" | "LAMBDA" | "S3" | "SCHEDULER" | "SSM",
 ): Promise<{
   endpoint: string;
   region: string;
@@ -31,6 +32,10 @@ export async function awsSettings(
 
 export async function ec2Client(environment: Environment): Promise<EC2Client> {
   return new EC2Client(await awsSettings(environment, "EC2"));
+}
+
+export async function lambdaClient(environment: Environment): Promise<LambdaClient> {
+  return new LambdaClient(await awsSettings(environment, "LAMBDA"));
 }
 
 export async function s3Client(environment: Environment): Promise<S3Client> {

@@ -20,6 +20,8 @@ export const usedElsewhere: Readonly<Record<string, string>> = {
 /** Actions of moments that not every run of the tests comes to. */
 export const rarelyUsed: Readonly<Record<string, string>> = {
   "lambda:GetDurableExecutionState": "read when an execution's history does not fit in one invocation",
+  "lambda:DeleteFunction":
+    "a version that deployments left behind half a day ago; no run of the tests takes as long",
   "lambda:ListDurableExecutionsByFunction": "an operation that has not ended though nobody works on it",
   "lambda:StopDurableExecution": "an execution that its operation has given up, which still runs",
   "s3:AbortMultipartUpload": "pgBackRest gives up an upload when S3 fails in the middle of it",

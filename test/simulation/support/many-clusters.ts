@@ -9,7 +9,7 @@ import {
   scheduleDefaults,
   unknownHealth,
 } from "../../../layers/domain/index.ts";
-import type { Belonging, Inventory, NodeCommandPort } from "../../../layers/ports/index.ts";
+import type { Belonging, Inventory, NodeCommandPort, Versions } from "../../../layers/ports/index.ts";
 import { newId } from "../../../layers/runtime/ids.ts";
 import { makeCluster, makeNode } from "../../api/support/fixtures.ts";
 import type { Calls } from "./calls.ts";
@@ -188,6 +188,21 @@ export function inventoryOf(clusters: readonly Cluster[], calls: Calls): Invento
       ...list("scheduler:ListSchedules", 100, ofClusters("schedule", schedulesPerCluster)),
     ],
     remove: () => Promise.reject(new Error("nothing is to be removed")),
+  };
+}
+
+/** As many as are kept after a quiet night, and all of them needed. */
+export function versionsOf(calls: Calls): Versions {
+  const no = (what: string) => () => Promise.reject(new Error(`${what}: nothing is to be removed`));
+  return {
+    list: async () => {
+      calls.count("lambda:ListVersionsByFunction");
+      calls.count("lambda:ListAliases");
+      const published = [1, 2, 3, 4].map((version) => ({ version, publishedMs: 0 }));
+      return { published, live: 4, aliased: [4] };
+    },
+    running: no("executions"),
+    remove: no("a version"),
   };
 }
 

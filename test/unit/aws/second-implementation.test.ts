@@ -5,6 +5,14 @@ import {
   DescribeImagesCommand,
   EC2Client,
 } from "@aws-sdk/client-ec2";
+import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
+import {
+  CreateAliasCommand,
+  CreateFunctionCommand,
+  LambdaClient,
+  PublishVersionCommand,
+  UpdateFunctionCodeCommand,
+} from "@aws-sdk/client-lambda";
 import { BucketLocationConstraint, CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { CreateScheduleGroupCommand, SchedulerClient } from "@aws-sdk/client-scheduler";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -15,6 +23,7 @@ import { NodeObjects } from "../../../layers/aws/node-objects.ts";
 import { SchedulerBackupSchedules } from "../../../layers/aws/scheduler.ts";
 import { ParameterStoreSecrets } from "../../../layers/aws/secrets.ts";
 import { DynamoStore } from "../../../layers/aws/store.ts";
+import { LambdaVersions } from "../../../layers/aws/versions.ts";
 import { nodeRoleName } from "../../../layers/domain/cluster/node-role.ts";
 import type { SecurityRule } from "../../../layers/domain/cluster/security-rules.ts";
 import type { Placement } from "../../../layers/ports/compute.ts";
@@ -236,6 +245,49 @@ describe("a second implementation of AWS", { timeout: testTimeoutMs }, () => {
     await store.endOperation(start.operation.id, ended);
     expect(await store.getOperation(start.operation.id)).toMatchObject(ended);
     expect((await store.getCluster(cluster.id))?.activeOperationId).toBeNull();
+  });
+
+  test("lists versions and what aliases lead to, and removes a version without the function", async () => {
+    const iam = new IAMClient(moto.config);
+    const { Role } = await iam.send(
+      new CreateRoleCommand({ RoleName: "workflow", AssumeRolePolicyDocument: "{}" }),
+    );
+    iam.destroy();
+    const client = new LambdaClient(moto.config);
+    const FunctionName = "pgherd-local-create-cluster";
+    const code = (text: string) => ({ ZipFile: Buffer.from(text) });
+    const created = await client.send(
+      new CreateFunctionCommand({
+        ...{
+          FunctionName,
+          Role: Role?.Arn,
+          Code: code("1"),
+          Runtime: "nodejs24.x",
+          Handler: "index.handler",
+        },
+      }),
+    );
+    await client.send(new PublishVersionCommand({ FunctionName }));
+    for (const text of ["2", "3"]) {
+      await client.send(new UpdateFunctionCodeCommand({ FunctionName, ...code(text) }));
+      await client.send(new PublishVersionCommand({ FunctionName }));
+    }
+    await client.send(new CreateAliasCommand({ FunctionName, Name: "live", FunctionVersion: "3" }));
+    client.destroy();
+    const workflows = { "create-cluster": `${created.FunctionArn}:live` };
+    const versions = new LambdaVersions({ ...settings, workflows }, moto.config);
+    const publishedMs = expect.any(Number);
+    const there = { live: 3, aliased: [3] };
+    expect(await versions.list("create-cluster")).toEqual({
+      ...there,
+      published: [1, 2, 3].map((version) => ({ version, publishedMs })),
+    });
+    expect(await versions.remove("create-cluster", 1)).toBe(true);
+    expect(await versions.remove("create-cluster", 1)).toBe(true);
+    expect(await versions.list("create-cluster")).toEqual({
+      ...there,
+      published: [2, 3].map((version) => ({ version, publishedMs })),
+    });
   });
 
   test("knows no durable executions yet, which nothing but our own endpoint is tried with", async () => {

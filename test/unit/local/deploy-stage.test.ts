@@ -183,7 +183,12 @@ describe("the stage `local`, deployed", () => {
   test("has timers and routes that lead to functions", async () => {
     for (const { target } of deployment.rules) environment.lambda.resolve(target, null);
     for (const { integration } of deployment.routes) environment.lambda.resolve(integration, null);
-    expect(deployment.rules.map(({ everySeconds }) => everySeconds)).toEqual(Array(8).fill(60));
+    const periods = deployment.rules.map(({ everySeconds }) => everySeconds);
+    const versionSweepSeconds = 3 * 60 * 60;
+    expect(periods.toSorted((left, right) => left - right)).toEqual([
+      ...Array(8).fill(60),
+      versionSweepSeconds,
+    ]);
   });
 
   test("runs the API's bundle on its layer, from copies that the next synthesis leaves alone", async () => {

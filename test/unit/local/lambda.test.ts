@@ -1,13 +1,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  DeleteFunctionCommand,
   GetDurableExecutionCommand,
   InvokeCommand,
   LambdaClient,
+  ListAliasesCommand,
   ListDurableExecutionsByFunctionCommand,
+  ListVersionsByFunctionCommand,
   StopDurableExecutionCommand,
 } from "@aws-sdk/client-lambda";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -86,6 +89,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   traces.close();
+  await traceLog.flush();
   await rm(assets.directory, { recursive: true });
 });
 
@@ -215,6 +219,79 @@ describe("functions", () => {
     expect(service.publishVersion("echo")).toBe("2");
   });
 
+  describe("their versions", () => {
+    /** Each of other code than the one before; all of one layer. */
+    async function publish(count: number): Promise<void> {
+      for (let number = 1; number <= count; number++) {
+        const codeDirectory = join(assets.directory, `echo-${number}`);
+        await cp(join(assets.directory, "echo"), codeDirectory, { recursive: true });
+        service.createFunction(assets.configurationOf("echo", { codeDirectory }));
+        service.publishVersion("echo");
+      }
+    }
+
+    const list = (more: { Marker?: string; MaxItems?: number } = {}) =>
+      lambda.send(new ListVersionsByFunctionCommand({ FunctionName: "echo", ...more }));
+    const remove = (Qualifier: string) =>
+      lambda.send(new DeleteFunctionCommand({ FunctionName: "echo", Qualifier }));
+    const names = ({ Versions = [] }: { Versions?: { Version?: string | undefined }[] | undefined }) =>
+      Versions.map(({ Version }) => Version);
+
+    test("are listed in pages of fifty at most, with when each was published", async () => {
+      await publish(52);
+      const first = await list({ MaxItems: 1000 });
+      expect(first.Versions).toHaveLength(50);
+      expect(names(first).slice(0, 3)).toEqual(["$LATEST", "1", "2"]);
+      const publishedMs = Date.parse(first.Versions?.at(-1)?.LastModified ?? "");
+      expect(Math.abs(Date.now() - publishedMs)).toBeLessThan(60_000);
+      const second = await list({ Marker: first.NextMarker ?? "" });
+      expect(names(second)).toEqual(["50", "51", "52"]);
+      expect(second.NextMarker).toBeUndefined();
+      expect(names(await list({ MaxItems: 2 }))).toEqual(["$LATEST", "1"]);
+    });
+
+    test("are listed by the aliases that lead to them", async () => {
+      await publish(2);
+      service.createAlias("echo", "live", "2");
+      const { Aliases } = await lambda.send(new ListAliasesCommand({ FunctionName: "echo" }));
+      const AliasArn = `arn:aws:lambda:${region}:${account}:function:echo:live`;
+      expect(Aliases).toEqual([{ AliasArn, Name: "live", FunctionVersion: "2" }]);
+    });
+
+    test("are deleted one at a time with the code that no other one has; a number is not used again", async () => {
+      await publish(3);
+      service.createAlias("echo", "live", "1");
+      const { layerDirectories } = assets.configurationOf("echo");
+      await remove("2");
+      expect(names(await list())).toEqual(["$LATEST", "1", "3"]);
+      await remove("3");
+      expect(names(await list())).toEqual(["$LATEST", "1"]);
+      const there = [1, 2, 3].map((number) => existsSync(join(assets.directory, `echo-${number}`)));
+      // The function itself is made of the third one's.
+      expect(there).toEqual([true, false, true]);
+      expect(layerDirectories.map((directory) => existsSync(directory))).toEqual([true]);
+      expect((await invoke("echo:live", { n: 1 })).value).toMatchObject({ event: { n: 1 } });
+      expect((await invoke("echo", { n: 2 })).value).toMatchObject({ event: { n: 2 } });
+      expect(service.publishVersion("echo")).toBe("4");
+    });
+
+    test("are deleted although they are gone, and not where Lambda keeps them", async () => {
+      await publish(2);
+      service.createAlias("echo", "live", "1");
+      await remove("2");
+      await remove("2");
+      await expect(remove("1")).rejects.toMatchObject({
+        name: "ResourceConflictException",
+        message: expect.stringContaining("[live]"),
+      });
+      for (const kept of ["$LATEST", "live"]) {
+        await expect(remove(kept)).rejects.toMatchObject({ name: "InvalidParameterValueException" });
+      }
+      await expect(lambda.send(new DeleteFunctionCommand({ FunctionName: "echo" }))).rejects.toThrow();
+      expect(names(await list())).toEqual(["$LATEST", "1"]);
+    });
+  });
+
   test("an event is delivered after the caller has its answer, also by the next control plane", async () => {
     const path = join(assets.directory, "touched");
     service.createFunction(assets.configurationOf("echo"));
@@ -322,6 +399,15 @@ describe("durable functions over the wire", () => {
       new ListDurableExecutionsByFunctionCommand({ FunctionName: "saga", Statuses: ["STOPPED"] }),
     );
     expect(list.DurableExecutions?.map((item) => item.DurableExecutionArn)).toEqual([executionArn]);
+    const another = service.createFunction(
+      assets.configurationOf("saga", { durable: { executionTimeoutSeconds: 61, retentionDays: 1 } }),
+    );
+    const of = async (Qualifier: string) => {
+      const question = { FunctionName: another, Qualifier };
+      const answer = await lambda.send(new ListDurableExecutionsByFunctionCommand(question));
+      return answer.DurableExecutions?.length;
+    };
+    expect([await of("1"), await of(service.publishVersion("saga"))]).toEqual([1, 0]);
   });
 
   test("a durable function is refused without version or alias, and by another payload of the same name", async () => {

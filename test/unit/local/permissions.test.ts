@@ -191,6 +191,9 @@ describe("IAM is asked", () => {
     expect(ask("lambda", "Invoke", { FunctionName: "f:live" })).toEqual([
       ["lambda:InvokeFunction", "function:f:live", {}],
     ]);
+    expect(ask("lambda", "DeleteFunction", { FunctionName: "f", Qualifier: "3" })).toEqual([
+      ["lambda:DeleteFunction", "function:f:3", {}],
+    ]);
     expect(ask("lambda", "CheckpointDurableExecution", { DurableExecutionArn: execution })).toEqual([
       ["lambda:CheckpointDurableExecution", "function:f:1/durable-execution/e/1", {}],
     ]);
