@@ -6,7 +6,7 @@ import type { Log, Observer } from "@pgherd/layers/runtime";
 export interface ApiContext {
   readonly settings: EnvironmentSettings;
   readonly store: Store;
-  readonly executions: Executions;
+  readonly executions: Pick<Executions, "start">;
   readonly observer: Observer;
   readonly commands: Pick<NodeCommandPort, "run">;
   readonly repositories: Pick<Repositories, "timelines" | "wal" | "probe">;

@@ -1,7 +1,6 @@
-import { LambdaExecutions } from "@pgherd/layers/aws/executions";
 import { DynamoStore } from "@pgherd/layers/aws/store";
 import type { EnvironmentSettings } from "@pgherd/layers/domain";
-import type { Compute, NodeCommandPort, Repositories } from "@pgherd/layers/ports";
+import type { Compute, Executions, NodeCommandPort, Repositories } from "@pgherd/layers/ports";
 import { createObserver, log, readFunctionEnvironment } from "@pgherd/layers/runtime";
 import type { ApiContext } from "./context.ts";
 
@@ -12,12 +11,25 @@ export function openApiContext(): ApiContext {
   return {
     settings,
     store: new DynamoStore(table),
-    executions: new LambdaExecutions(settings),
+    executions: lazyExecutions(settings),
     observer: createObserver(commands),
     commands,
     repositories: lazyRepositories(settings),
     compute: lazyCompute(settings),
     log,
+  };
+}
+
+/** Only what changes something needs Lambda: most calls read, and their cold starts do without its client. */
+function lazyExecutions(settings: EnvironmentSettings): ApiContext["executions"] {
+  let loading: Promise<Executions> | undefined;
+  return {
+    start: async (kind, input) => {
+      loading ??= import("@pgherd/layers/aws/executions").then(
+        ({ LambdaExecutions }) => new LambdaExecutions(settings),
+      );
+      return (await loading).start(kind, input);
+    },
   };
 }
 

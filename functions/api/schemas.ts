@@ -13,27 +13,27 @@ import {
   restorePointSchema,
   restoreWindowSchema,
 } from "@pgherd/layers/domain";
-import { named, z } from "@pgherd/layers/runtime/http";
+import { type AnswerSchema, answerSchema, z } from "@pgherd/layers/runtime/http";
 
-/** The shapes of answers. Named ones are described once in the document. */
+/** The shapes of answers, each made when the document first is. Named ones are described once in the document. */
 
-const spec = named("ClusterSpec", clusterSpecSchema);
-const node = named("Node", nodeSchema);
-const schedule = z
-  .object({
-    cron: z.string(),
-    since: z.iso.datetime(),
-    next: z
-      .array(z.iso.datetime())
-      .optional()
-      .meta({ description: "The next three times, in the answer of `GET /v1/clusters/{clusterId}`." }),
-  })
-  .nullable();
-const cluster = named(
-  "Cluster",
+const spec = answerSchema("ClusterSpec", () => clusterSpecSchema);
+const node = answerSchema("Node", () => nodeSchema);
+const schedule = () =>
+  z
+    .object({
+      cron: z.string(),
+      since: z.iso.datetime(),
+      next: z
+        .array(z.iso.datetime())
+        .optional()
+        .meta({ description: "The next three times, in the answer of `GET /v1/clusters/{clusterId}`." }),
+    })
+    .nullable();
+const cluster = answerSchema("Cluster", () =>
   clusterSchema.extend({
-    spec,
-    nodes: z.array(node),
+    spec: spec(),
+    nodes: z.array(node()),
     drillOf: clusterSchema.shape.drillOf.meta({
       description:
         "The backup that this cluster was made to prove: the drill removes it again, and nothing else can be done with it. Null: it is somebody's own.",
@@ -49,22 +49,18 @@ const cluster = named(
       description:
         "What was found when everything that is stored of the cluster was read last (`backup.verify`): how many backups and WAL segments, and what is wrong with them.",
     }),
-    schedules: z
-      .object(eachTimer(() => schedule))
-      .nullable()
-      .meta({
-        description:
-          "What happens by itself: backups that are taken, and what proves them (`drill`, `verify`). Cron in UTC. Null until the cluster is made.",
-      }),
+    schedules: z.object(eachTimer(schedule)).nullable().meta({
+      description:
+        "What happens by itself: backups that are taken, and what proves them (`drill`, `verify`). Cron in UTC. Null until the cluster is made.",
+    }),
   }),
 );
 /** Any JSON: the document's generator does not know the recursive schema that the store checks it with. */
-const jsonObject = z.record(z.string(), z.unknown()).optional();
-const operation = named(
-  "Operation",
+const jsonObject = () => z.record(z.string(), z.unknown()).optional();
+const operation = answerSchema("Operation", () =>
   operationSchema.extend({
-    request: jsonObject.meta({ description: "What the call asked for beside the cluster's spec." }),
-    result: jsonObject.meta({ description: "What came of it, such as a measured pause." }),
+    request: jsonObject().meta({ description: "What the call asked for beside the cluster's spec." }),
+    result: jsonObject().meta({ description: "What came of it, such as a measured pause." }),
   }),
 );
 
@@ -77,19 +73,17 @@ export const backupParams = z.object({ clusterId: clusterIdSchema, backupId: bac
 export const restoreParams = z.object({ clusterId: clusterIdSchema, operationId: operationIdSchema });
 export const operationParams = z.object({ operationId: operationIdSchema });
 
-const list = <T extends z.ZodType>(item: T, id: string) =>
-  named(id, z.object({ items: z.array(item), nextCursor: z.string().nullable() }));
+const list = <T extends z.ZodType>(item: AnswerSchema<T>, id: string) =>
+  answerSchema(id, () => z.object({ items: z.array(item()), nextCursor: z.string().nullable() }));
 
 export const clusterList = list(cluster, "ClusterList");
 export const operationList = list(operation, "OperationList");
 
-export const acceptedAnswer = named(
-  "Accepted",
-  z.object({ cluster, operation, warnings: z.array(z.string()) }),
+export const acceptedAnswer = answerSchema("Accepted", () =>
+  z.object({ cluster: cluster(), operation: operation(), warnings: z.array(z.string()) }),
 );
 
-const backup = named(
-  "Backup",
+const backup = answerSchema("Backup", () =>
   backupSchema.extend({
     endedAt: backupSchema.shape.endedAt.meta({
       description:
@@ -116,10 +110,9 @@ const backup = named(
   }),
 );
 export const backupAnswer = backup;
-export const backupList = named(
-  "BackupList",
+export const backupList = answerSchema("BackupList", () =>
   z.object({
-    items: z.array(backup),
+    items: z.array(backup()),
     nextCursor: z.string().nullable(),
     restoreWindow: z
       .union([restoreWindowSchema, z.null()])
@@ -129,12 +122,11 @@ export const backupList = named(
       .meta({ description: "Until when they are kept. Null while their cluster is there." }),
   }),
 );
-export const backupCatalogue = named(
-  "BackupCatalogue",
+export const backupCatalogue = answerSchema("BackupCatalogue", () =>
   z.object({
     items: z.array(
       z.object({
-        ...backup.shape,
+        ...backup().shape,
         clusterName: z.string().nullable().meta({ description: "Null where nobody knows it any more." }),
         keptUntil: z
           .union([z.iso.datetime(), z.null()])
@@ -144,8 +136,7 @@ export const backupCatalogue = named(
     nextCursor: z.string().nullable(),
   }),
 );
-const restorePoint = named(
-  "RestorePoint",
+const restorePoint = answerSchema("RestorePoint", () =>
   restorePointSchema.extend({
     state: restorePointSchema.shape.state.meta({
       description:
@@ -157,20 +148,17 @@ const restorePoint = named(
   }),
 );
 export const restorePointList = list(restorePoint, "RestorePointList");
-export const restorePointAcceptedAnswer = named(
-  "RestorePointAccepted",
-  z.object({ restorePoint, operation, warnings: z.array(z.string()) }),
+export const restorePointAcceptedAnswer = answerSchema("RestorePointAccepted", () =>
+  z.object({ restorePoint: restorePoint(), operation: operation(), warnings: z.array(z.string()) }),
 );
-export const backupAcceptedAnswer = named(
-  "BackupAccepted",
-  z.object({ backup, operation, warnings: z.array(z.string()) }),
+export const backupAcceptedAnswer = answerSchema("BackupAccepted", () =>
+  z.object({ backup: backup(), operation: operation(), warnings: z.array(z.string()) }),
 );
 
-export const cancelAnswer = named("CancelAccepted", z.object({ operation }));
+export const cancelAnswer = answerSchema("CancelAccepted", () => z.object({ operation: operation() }));
 
 /** One shape for every mutation, so that a client can show any of them. */
-export const dryRunAnswer = named(
-  "DryRun",
+export const dryRunAnswer = answerSchema("DryRun", () =>
   z.object({
     dryRun: z.literal(true),
     kind: z.enum([...operationKindSchema.options, "cancel-operation"]),
@@ -178,7 +166,7 @@ export const dryRunAnswer = named(
     nodesPerZone: z.record(z.string(), z.int()).meta({ description: "Nodes that are made or removed." }),
     interrupts: z.array(z.string()).meta({ description: "What stops working, and for how long." }),
     warnings: z.array(z.string()),
-    spec: spec.optional().meta({ description: "The spec with every default filled in." }),
+    spec: spec().optional().meta({ description: "The spec with every default filled in." }),
     changes: z.array(z.string()).optional().meta({ description: "What would be done, in this order." }),
     preflight: z
       .looseObject({})
@@ -186,24 +174,24 @@ export const dryRunAnswer = named(
       .meta({ description: "What the nodes say about whether it can be done now." }),
   }),
 );
-export type DryRun = z.infer<typeof dryRunAnswer>;
+export type DryRun = z.infer<ReturnType<typeof dryRunAnswer>>;
 
-const memberSchema = z.object({
-  nodeId: z.string(),
-  address: z.string().nullable(),
-  zone: z.string(),
-  role: z.enum(["leader", "sync-standby", "replica"]),
-  state: z.string().meta({
-    description:
-      "Patroni's word, such as `running` or `streaming`; `unreachable` where no node sees the member.",
-  }),
-  timeline: z.int().nullable(),
-  lagBytes: z.int().nullable(),
-  pendingRestart: z.boolean(),
-});
+const member = () =>
+  z.object({
+    nodeId: z.string(),
+    address: z.string().nullable(),
+    zone: z.string(),
+    role: z.enum(["leader", "sync-standby", "replica"]),
+    state: z.string().meta({
+      description:
+        "Patroni's word, such as `running` or `streaming`; `unreachable` where no node sees the member.",
+    }),
+    timeline: z.int().nullable(),
+    lagBytes: z.int().nullable(),
+    pendingRestart: z.boolean(),
+  });
 
-export const topologyAnswer = named(
-  "Topology",
+export const topologyAnswer = answerSchema("Topology", () =>
   z.object({
     observedAt: z.iso.datetime().meta({ description: "At most two seconds ago." }),
     shards: z.array(
@@ -212,7 +200,7 @@ export const topologyAnswer = named(
         scope: z.string(),
         leader: z.string().nullable(),
         timeline: z.int().nullable(),
-        members: z.array(memberSchema),
+        members: z.array(member()),
       }),
     ),
     dcs: z.object({
@@ -229,8 +217,7 @@ export const topologyAnswer = named(
   }),
 );
 
-const endpoint = named(
-  "Endpoint",
+const endpoint = answerSchema("Endpoint", () =>
   z.object({
     hosts: z.array(z.string()),
     port: z.int(),
@@ -241,33 +228,32 @@ const endpoint = named(
   }),
 );
 
-const user = z.object({
-  name: z.string(),
-  passwordParameter: z.string().meta({ description: "Name of a SecureString in Parameter Store." }),
-  retiring: z
-    .object({ name: z.string(), until: z.iso.datetime() })
-    .nullable()
-    .meta({ description: "The login before this one, as long as it is valid too." }),
-});
+const user = () =>
+  z.object({
+    name: z.string(),
+    passwordParameter: z.string().meta({ description: "Name of a SecureString in Parameter Store." }),
+    retiring: z
+      .object({ name: z.string(), until: z.iso.datetime() })
+      .nullable()
+      .meta({ description: "The login before this one, as long as it is valid too." }),
+  });
 
-export const connectionAnswer = named(
-  "Connection",
+export const connectionAnswer = answerSchema("Connection", () =>
   z.object({
     database: z.string(),
     caCertificate: z.string().meta({ description: "PEM" }),
-    users: z.object({ admin: user, client: user }),
+    users: z.object({ admin: user(), client: user() }),
     endpoints: z.object({
-      readWrite: endpoint,
-      readOnly: endpoint,
-      any: endpoint,
+      readWrite: endpoint(),
+      readOnly: endpoint(),
+      any: endpoint(),
       // A union, because the document's generator writes a nullable named shape in a way that admits no null.
-      pooled: z.union([endpoint, z.null()]).meta({ description: "Null where the spec has no pooler." }),
+      pooled: z.union([endpoint(), z.null()]).meta({ description: "Null where the spec has no pooler." }),
     }),
   }),
 );
 
-const event = named(
-  "Event",
+const event = answerSchema("Event", () =>
   z.object({
     id: z.string(),
     clusterId: z.string(),
@@ -282,8 +268,7 @@ const event = named(
   }),
 );
 
-export const logList = named(
-  "LogList",
+export const logList = answerSchema("LogList", () =>
   z.object({
     items: z.array(
       z.object({

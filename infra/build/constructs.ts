@@ -4,7 +4,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { build as bundle } from "esbuild";
 import { repositoryRoot } from "./build.ts";
-import { withoutZodLocales } from "./zod-locales.ts";
+import { leanZod } from "./lean-zod.ts";
 
 const run = promisify(execFile);
 
@@ -27,7 +27,7 @@ export async function buildConstructs(directory = path.join(repositoryRoot, "dis
     target: "node20",
     mainFields: ["module", "main"],
     external: ["aws-cdk-lib", "aws-cdk-lib/*", "constructs"],
-    plugins: [withoutZodLocales],
+    plugins: [leanZod],
     logLevel: "silent",
   });
   const options = ["--declaration", "--emitDeclarationOnly", "--noEmit", "false"];

@@ -19,6 +19,7 @@ export function readFunctionEnvironment(
   return {
     table: required("PGHERD_TABLE"),
     region: required("AWS_REGION"),
-    settings: environmentSettingsSchema.parse(JSON.parse(required("PGHERD_SETTINGS"))),
+    // It is read once: zod need not write and compile a program for it first.
+    settings: environmentSettingsSchema.parse(JSON.parse(required("PGHERD_SETTINGS")), { jitless: true }),
   };
 }

@@ -1,4 +1,5 @@
-export { z } from "@hono/zod-openapi";
+export { z } from "zod";
+export { type AnswerSchema, answerSchema } from "./http/answer-schema.ts";
 export * from "./http/app.ts";
 export * from "./http/caller.ts";
 export type { DocsPage } from "./http/docs-page.ts";
@@ -6,6 +7,6 @@ export * from "./http/document.ts";
 export * from "./http/entity-tag.ts";
 export { once } from "./http/idempotency.ts";
 export * from "./http/lambda.ts";
-export * from "./http/named.ts";
+export { named } from "./http/named.ts";
 export * from "./http/parameters.ts";
 export * from "./http/route.ts";

@@ -1,3 +1,4 @@
+export { z } from "zod";
 export * from "./assess.ts";
 export * from "./audit.ts";
 export * from "./begin-execution.ts";

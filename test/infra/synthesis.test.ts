@@ -11,9 +11,9 @@ const variables = { PGHERD_LOCAL_VPC_CIDR: "198.18.8.0/22", PGHERD_LOCAL_ISSUER:
 
 /** The clients of AWS's services that a function loads when it starts. What few of its calls need is loaded later. */
 const clients: Readonly<Record<string, readonly string[]>> = {
-  api: ["dynamodb", "lambda"],
-  "await-cluster": ["dynamodb", "lambda"],
-  "begin-cluster": ["dynamodb", "lambda"],
+  api: ["dynamodb"],
+  "await-cluster": ["dynamodb"],
+  "begin-cluster": ["dynamodb"],
   "start-backup": ["dynamodb", "lambda"],
   certificates: ["dynamodb", "lambda"],
   "cluster-health": ["dynamodb", "ec2", "ssm"],
@@ -32,6 +32,8 @@ const clients: Readonly<Record<string, readonly string[]>> = {
 const clientsOfWorkflows = ["dynamodb", "ec2", "scheduler", "ssm"];
 /** Of EC2 alone a function would load half a megabyte, were the shapes that it does not use not left out. */
 const clientBytesMax = 150_000;
+/** Before they had one file in common, functions loaded up to 58. */
+const filesMax = 24;
 
 let directory: string;
 let built: BuildOutput;
@@ -138,6 +140,25 @@ describe("a build", () => {
       expect([...bytes.keys()].toSorted(), name).toEqual(expected);
       for (const [client, count] of bytes) expect(count, `${name}: ${client}`).toBeLessThan(clientBytesMax);
     }
+  });
+
+  test("gives each function few files to load, because each is found and linked by itself", () => {
+    for (const { name } of built.functions) {
+      const files = loadedBy(`functions/${name}/index.mjs`);
+      expect(files.size, [name, ...files].join(" ")).toBeLessThanOrEqual(filesMax);
+    }
+  });
+
+  test("keeps the names of errors, which codes are made of, also where two have the same", async () => {
+    const files = Object.keys(built.files).filter((file) => /\.m?js$/.test(file));
+    const contents = await Promise.all(
+      files.map((file) => readFile(path.join(built.directory, file), "utf8")),
+    );
+    const names = [...contents.join("\n").matchAll(/\bclass (\w+) extends (?:\w*Error|Problem)\b/g)].map(
+      ([, name]) => name,
+    );
+    expect(names).toEqual(expect.arrayContaining(["DurableOperationError", "CommandError", "BlockedError"]));
+    expect(names.filter((name) => /\d$/.test(name ?? ""))).toEqual([]);
   });
 
   test("has a layer that takes no package's name: nothing shadows what the runtime has", async () => {

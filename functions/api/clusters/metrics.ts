@@ -1,12 +1,11 @@
 import { clusterMetricsSchema, Problem } from "@pgherd/layers/domain";
-import { defineRoute, named, noBody, noQuery, type Route } from "@pgherd/layers/runtime/http";
+import { answerSchema, defineRoute, noBody, noQuery, type Route } from "@pgherd/layers/runtime/http";
 import type { ApiContext } from "../context.ts";
 import { clusterParams } from "../schemas.ts";
 import { findCluster } from "./find.ts";
 
 const about = clusterMetricsSchema.shape;
-const metricsAnswer = named(
-  "Metrics",
+const metricsAnswer = answerSchema("Metrics", () =>
   clusterMetricsSchema.extend({
     synchronousStandbysWanted: about.synchronousStandbysWanted.meta({ description: "As `durability` asks." }),
     replicationLagBytes: about.replicationLagBytes.meta({ description: "Of the replica furthest behind." }),

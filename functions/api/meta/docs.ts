@@ -22,7 +22,7 @@ export function docs(page: () => Promise<DocsPage>): Route {
       params: noParams,
       query: noQuery,
       body: noBody,
-      responses: { 200: { description: "The page.", schema: z.string(), contentType: "text/html" } },
+      responses: { 200: { description: "The page.", schema: () => z.string(), contentType: "text/html" } },
       problems: [],
     },
     async () => {

@@ -1,4 +1,14 @@
-import { defineRoute, named, noBody, noParams, noQuery, type Route, z } from "@pgherd/layers/runtime/http";
+import {
+  answerSchema,
+  defineRoute,
+  noBody,
+  noParams,
+  noQuery,
+  type Route,
+  z,
+} from "@pgherd/layers/runtime/http";
+
+const health = answerSchema("Health", () => z.object({ status: z.literal("ok") }));
 
 export function healthz(): Route {
   return defineRoute(
@@ -15,7 +25,7 @@ export function healthz(): Route {
       query: noQuery,
       body: noBody,
       responses: {
-        200: { description: "It is.", schema: named("Health", z.object({ status: z.literal("ok") })) },
+        200: { description: "It is.", schema: health },
       },
       problems: [],
     },

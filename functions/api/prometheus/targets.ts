@@ -3,14 +3,15 @@ import { defineRoute, noBody, noParams, noQuery, type Route, z } from "@pgherd/l
 import { allClusters } from "../../all-clusters.ts";
 import type { ApiContext } from "../context.ts";
 
-const targets = z.array(
-  z.object({
-    targets: z.array(z.string()).meta({ description: "Address and port; paths are the jobs' affair." }),
-    labels: z
-      .record(z.string(), z.string())
-      .meta({ description: "`environment`, `cluster`, `cluster_id`, `node`, `shard`, `zone`." }),
-  }),
-);
+const targets = () =>
+  z.array(
+    z.object({
+      targets: z.array(z.string()).meta({ description: "Address and port; paths are the jobs' affair." }),
+      labels: z
+        .record(z.string(), z.string())
+        .meta({ description: "`environment`, `cluster`, `cluster_id`, `node`, `shard`, `zone`." }),
+    }),
+  );
 
 export function listPrometheusTargets({ settings, store }: ApiContext): Route {
   return defineRoute(

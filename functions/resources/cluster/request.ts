@@ -5,7 +5,7 @@ import {
   templateResourceTypes,
   waitResourceSchema,
 } from "@pgherd/layers/domain";
-import { z } from "@pgherd/layers/runtime/http";
+import { z } from "@pgherd/layers/runtime";
 import type { ApiContext } from "../../api/context.ts";
 
 /** What the resources of templates work with. */

@@ -1,6 +1,12 @@
-import type { z } from "@hono/zod-openapi";
+import type { z } from "zod";
 
-/** The schema with a name of its own in the document. The package adds `openapi` to schemas made after its import. */
+const names = new WeakMap<z.ZodType, string>();
+
+/** The schema with a name of its own in the document. */
 export function named<T extends z.ZodType>(name: string, schema: T): T {
-  return schema.clone().openapi(name);
+  const own = schema.clone();
+  names.set(own, name);
+  return own;
 }
+
+export const nameOf = (schema: z.ZodType): string | undefined => names.get(schema);

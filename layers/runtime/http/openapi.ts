@@ -1,16 +1,16 @@
 import { OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import { type ProblemCode, problemKinds } from "../../domain/problems.ts";
+import { answerSchema } from "./answer-schema.ts";
 import { tagListPattern } from "./entity-tag.ts";
 import { keyPattern, retentionHours } from "./idempotency.ts";
-import { named } from "./named.ts";
+import { nameOf } from "./named.ts";
 import { noBody, type ResponseDefinition, type Route, type RouteDefinition } from "./route.ts";
 
 export type OpenApiDocument = ReturnType<OpenAPIHono["getOpenAPI31Document"]>;
 
 const allCodes = Object.keys(problemKinds) as ProblemCode[];
 
-const problemSchema = named(
-  "Problem",
+const problemSchema = answerSchema("Problem", () =>
   z.object({
     type: z.string().meta({ description: "Where the code is described, relative to this API's address." }),
     title: z.string(),
@@ -60,7 +60,7 @@ export function buildDocument(routes: readonly Route[]): OpenApiDocument {
     name: "Authorization",
     description: "Elsewhere: AWS Signature Version 4 for `execute-api` by a principal that has a role.",
   });
-  registry.register("Problem", problemSchema);
+  registry.register("Problem", problemSchema());
   for (const { definition } of routes) registry.registerPath(pathOf(definition));
   const document = getOpenAPI31Document({
     openapi: "3.1.0",
@@ -115,7 +115,9 @@ function pathOf(definition: RouteDefinition): RouteConfig {
 }
 
 function bodyOf(definition: RouteDefinition) {
-  const { body: schema, bodyTypes = ["application/json"], example } = definition;
+  const { body, bodyTypes = ["application/json"], example } = definition;
+  const name = nameOf(body);
+  const schema = name === undefined ? body : answerSchema(name, () => body)();
   const one = { schema, ...(example === undefined ? {} : { example }) };
   const content = Object.fromEntries(bodyTypes.map((type) => [type, one]));
   return { required: true, content };
@@ -161,7 +163,7 @@ function successes({ responses, isMutation }: RouteDefinition): RouteConfig["res
           }
         : {}),
     },
-    content: { [response.contentType ?? "application/json"]: { schema: response.schema ?? z.unknown() } },
+    content: { [response.contentType ?? "application/json"]: { schema: response.schema?.() ?? z.unknown() } },
   });
   return Object.fromEntries(
     Object.entries(responses).map(([status, response]) => [

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Problem, type ProblemCode } from "../../domain/problems.ts";
 import type { IdempotencyRecord } from "../../ports/store.ts";
+import type { AnswerSchema } from "./answer-schema.ts";
 import type { Caller, Role } from "./caller.ts";
 import { fieldErrors, jsonPointer } from "./field-errors.ts";
 
@@ -15,7 +16,7 @@ export interface Answer {
 
 export interface ResponseDefinition {
   readonly description: string;
-  readonly schema?: z.ZodType;
+  readonly schema?: AnswerSchema;
   readonly contentType?: string;
   /** Header name → what it says. */
   readonly headers?: Readonly<Record<string, string>>;
