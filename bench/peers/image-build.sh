@@ -30,6 +30,7 @@ chroot "$merged" apt-get clean
 # Keys belong to one machine, not to an image.
 rm -f "$merged"/etc/ssh/ssh_host_*
 rm -rf "$merged"/var/lib/apt/lists/* "$merged/usr/sbin/policy-rc.d" "$merged/etc/resolv.conf"
+# shellcheck disable=SC2016 # dpkg-query fills them in
 chroot "$merged" dpkg-query --show --showformat='${binary:Package} ${Version}\n' "$@" patroni >"$directory/versions"
 # A younger /usr than the base's would make every first boot rebuild the linker's cache.
 touch -r "$base/usr" "$merged/usr" "$merged/etc/.updated" "$merged/var/.updated"

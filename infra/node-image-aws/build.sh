@@ -31,6 +31,7 @@ wait_for_boot() {
 add_archive() {
   apt-get update
   apt-get install --yes --no-install-recommends postgresql-common ca-certificates
+  # shellcheck source=/dev/null # the machine's own
   . /etc/os-release
   key=/usr/share/postgresql-common/pgdg/apt.postgresql.org.asc
   [ -s "$key" ] || { echo "postgresql-common has no key of apt.postgresql.org" >&2; exit 1; }

@@ -20,6 +20,7 @@ import { DynamoStore } from "../../layers/aws/store.ts";
 import { cipherPassParameter, type EnvironmentSettings, nodeRoleName } from "../../layers/domain/index.ts";
 import { Ec2Service } from "../../local/endpoints/ec2/service.ts";
 import type { Faults } from "../../local/endpoints/faults.ts";
+import { Boundaries } from "../../local/endpoints/iam/boundaries.ts";
 import { allows } from "../../local/endpoints/iam/policy.ts";
 import { RoleFacts } from "../../local/endpoints/iam/roles.ts";
 import { IamService } from "../../local/endpoints/iam/service.ts";
@@ -90,6 +91,7 @@ export async function openCloud(dynamodb: DynamoDB): Promise<Cloud> {
   });
   const endpoints = await startEndpoints([ec2, ssm, scheduler, new IamService({ documents, account })]);
   const settings = deploy(ec2, ssm, scheduler);
+  new Boundaries(documents).put(settings.nodeRoles.boundaryArn, everything);
   const { operator } = endpoints;
   const table = await dynamodb.createTable();
   const ports: MakingPorts = {
@@ -133,6 +135,12 @@ export async function openCloud(dynamodb: DynamoDB): Promise<Cloud> {
     },
   };
 }
+
+/** What a boundary takes away is not what is tried here. */
+const everything = JSON.stringify({
+  Version: "2012-10-17",
+  Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }],
+});
 
 /** The environment's own, as its template makes it. */
 const monitoringGroup = "Monitoring";
@@ -201,7 +209,7 @@ async function listed(clients: {
 }
 
 function mayRead(documents: Documents, clusterId: string, owner: string): boolean {
-  const policies = new RoleFacts(documents).policiesOf(nodeRoleName(environment, clusterId)) ?? [];
+  const policies = new RoleFacts(documents).rightsOf(nodeRoleName(environment, clusterId))?.own ?? [];
   const parameter = `arn:aws:ssm:${region}:${account}:parameter${cipherPassParameter(environment, owner)}`;
   return policies.some((policy) => allows(policy, plain("ssm:GetParameters", parameter)));
 }

@@ -1,9 +1,6 @@
 import { configurationOf } from "../../functions/workflows/node-configuration.ts";
-import { dynamicDrift } from "../../layers/domain/config/dynamic-drift.ts";
-import { dynamicConfiguration } from "../../layers/domain/config/index.ts";
-import type { Cluster, NodeService } from "../../layers/domain/index.ts";
+import type { Cluster } from "../../layers/domain/index.ts";
 import {
-  type Assessment,
   momentaryVerbs,
   type NodeCommands,
   type NodeIntent,
@@ -16,13 +13,9 @@ import { revisionOf } from "../../layers/runtime/index.ts";
 import type { Cloud } from "./cloud.ts";
 import { certificateRequest } from "./paper-certificates.ts";
 import { type EtcdMember, PaperEtcd } from "./paper-etcd.ts";
-import { PaperPatroni, type PostgresPlace } from "./paper-patroni.ts";
-
-interface Machine {
-  volumeId: string | null;
-  intent: NodeIntent | null;
-  readonly stopped: Set<NodeService>;
-}
+import { assess, inspection, stateOf } from "./paper-inspection.ts";
+import { PaperNodes, servicesOf } from "./paper-nodes.ts";
+import { PaperPatroni } from "./paper-patroni.ts";
 
 type Input<V extends NodeVerb> = NodeCommands[V]["input"];
 
@@ -36,7 +29,7 @@ const stepPattern = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,255}$/;
 export class PaperCluster implements NodeCommandPort {
   readonly etcd = new PaperEtcd((member) => this.#runsEtcd(member));
   readonly patroni = new PaperPatroni(
-    () => this.#postgresPlaces(),
+    () => this.#nodes.postgresPlaces(),
     () => this.etcd.hasQuorum,
   );
   readonly extensions = new Set<string>();
@@ -45,7 +38,7 @@ export class PaperCluster implements NodeCommandPort {
   readonly done: string[] = [];
   /** Called with each `<verb> <node>` before it is done; throws to have it fail. */
   onVerb: (verb: NodeVerb, nodeId: string) => void = () => undefined;
-  readonly #machines = new Map<string, Machine>();
+  readonly #nodes: PaperNodes;
   /** Volume → etcd's member whose data it holds. */
   readonly #dcsData = new Map<string, string>();
   readonly #fileSystemsGiB = new Map<string, number>();
@@ -55,6 +48,7 @@ export class PaperCluster implements NodeCommandPort {
 
   constructor(cloud: Cloud, cluster: Cluster, leader: string) {
     this.#cloud = cloud;
+    this.#nodes = new PaperNodes(cloud);
     for (const node of cluster.nodes) {
       const configuration = configurationOf(cloud, cluster, node.id, cluster.spec.instanceType);
       const certificates = {
@@ -66,8 +60,8 @@ export class PaperCluster implements NodeCommandPort {
       const intent = { ...configuration, ...certificates, revision: revisionOf(configuration) };
       const { address, instanceId, volumeId } = node;
       if (address === null || instanceId === null || volumeId === null) throw new Error("there is no place");
-      this.#machines.set(instanceId, { volumeId, intent, stopped: new Set() });
-      this.#fileSystemsGiB.set(volumeId, this.#sizeGiB(volumeId));
+      this.#nodes.put(instanceId, { volumeId, intent, stopped: new Set() });
+      this.#fileSystemsGiB.set(volumeId, this.#nodes.sizeGiB(volumeId));
       if (!node.services.includes("etcd")) continue;
       this.#dcsData.set(volumeId, this.etcd.found(address, node.id).memberId);
     }
@@ -123,7 +117,7 @@ export class PaperCluster implements NodeCommandPort {
       case "observe":
         return { members: this.patroni.observe(), dcs: { quorum: this.etcd.hasQuorum, members: [] } };
       case "assess-role-change":
-        return this.#assess(nodeVerbs[verb].input.parse(input));
+        return assess(this, nodeVerbs[verb].input.parse(input).candidate);
       case "change-role":
         return this.#changeRole(nodeVerbs[verb].input.parse(input));
       case "restart-member":
@@ -156,13 +150,13 @@ export class PaperCluster implements NodeCommandPort {
         this.etcd.remove(nodeVerbs[verb].input.parse(input).memberId);
         return {};
       case "forget-dcs":
-        this.#dcsData.delete(this.#machine(instanceId).volumeId ?? "");
+        this.#dcsData.delete(this.#nodes.at(instanceId).volumeId ?? "");
         return {};
       case "await-dcs":
         return this.#awaitDcs(nodeVerbs[verb].input.parse(input).member);
       case "move-dcs-leader": {
         const { nodeId, to } = nodeVerbs[verb].input.parse(input);
-        const address = to === null ? undefined : this.#addressOf(nodeId);
+        const address = to === null ? undefined : this.#nodes.addressOf(nodeId);
         if (address !== undefined) this.etcd.lead(address);
         return { leader: to, moved: to !== null };
       }
@@ -180,60 +174,26 @@ export class PaperCluster implements NodeCommandPort {
     this.#streamedBefore = streaming;
   }
 
-  #machine(instanceId: string): Machine {
-    const known = this.#machines.get(instanceId) ?? { volumeId: null, intent: null, stopped: new Set() };
-    this.#machines.set(instanceId, known);
-    return known;
-  }
-
-  #sizeGiB(volumeId: string): number {
-    return this.#cloud.machines.sizesGiB.get(volumeId) ?? 0;
-  }
-
-  /** Machines that run and are configured, with the volume that they were prepared with. */
-  *#living(): Generator<{ machine: Machine; intent: NodeIntent; volumeId: string; address: string }> {
-    for (const [instanceId, machine] of this.#machines) {
-      const real = this.#cloud.machines.machines.get(instanceId);
-      const { intent, volumeId } = machine;
-      if (real?.isRunning !== true || intent === null || volumeId === null) continue;
-      if (!real.volumes.has(volumeId)) continue;
-      yield { machine, intent, volumeId, address: real.spec.interface.address };
-    }
-  }
-
   #runsEtcd(member: EtcdMember): boolean {
-    for (const { machine, intent, volumeId, address } of this.#living()) {
+    for (const { machine, intent, volumeId, address } of this.#nodes.living()) {
       if (address !== member.address || machine.stopped.has("etcd")) continue;
       if (servicesOf(intent).includes("etcd") && this.#dcsData.get(volumeId) === member.memberId) return true;
     }
     return false;
   }
 
-  #postgresPlaces(): ReadonlyMap<string, PostgresPlace> {
-    const places = new Map<string, PostgresPlace>();
-    for (const { machine, intent, volumeId } of this.#living()) {
-      if (machine.stopped.has("postgres") || !servicesOf(intent).includes("postgres")) continue;
-      places.set(intent.nodeId, { intent, volumeId });
-    }
-    return places;
-  }
-
-  #addressOf(nodeId: string): string | undefined {
-    for (const { intent, address } of this.#living()) if (intent.nodeId === nodeId) return address;
-    return undefined;
-  }
-
   async #prepare(instanceId: string, { volumeId, address }: Input<"prepare">) {
     const real = this.#cloud.machines.machines.get(instanceId);
     must(real?.volumes.has(volumeId) === true, `volume ${volumeId} is not attached`);
     must(real?.spec.interface.address === address, `the address is not ${address}`);
-    this.#machine(instanceId).volumeId = volumeId;
-    if (!this.#fileSystemsGiB.has(volumeId)) this.#fileSystemsGiB.set(volumeId, this.#sizeGiB(volumeId));
+    this.#nodes.at(instanceId).volumeId = volumeId;
+    if (!this.#fileSystemsGiB.has(volumeId))
+      this.#fileSystemsGiB.set(volumeId, this.#nodes.sizeGiB(volumeId));
     return { certificateRequest: await certificateRequest() };
   }
 
   #configure(instanceId: string, intent: NodeIntent) {
-    const machine = this.#machine(instanceId);
+    const machine = this.#nodes.at(instanceId);
     const volumeId = machine.volumeId ?? "";
     const isFirst = machine.intent === null;
     const services = servicesOf(intent);
@@ -260,13 +220,13 @@ export class PaperCluster implements NodeCommandPort {
   #awaitDcs(nodeId: string | null): Record<string, never> {
     must(this.etcd.hasQuorum, "there is no majority");
     if (nodeId === null) return {};
-    const member = this.etcd.members.find((one) => one.address === this.#addressOf(nodeId));
+    const member = this.etcd.members.find((one) => one.address === this.#nodes.addressOf(nodeId));
     must(member !== undefined && this.etcd.isHealthy(member), `${nodeId} is not healthy`);
     return {};
   }
 
   #observePlace(instanceId: string, { nodeId }: Input<"observe-place">): ObservedPlace {
-    const { intent, stopped, volumeId } = this.#machine(instanceId);
+    const { intent, stopped, volumeId } = this.#nodes.at(instanceId);
     const blank = {
       dcs: null,
       patroni: null,
@@ -275,10 +235,14 @@ export class PaperCluster implements NodeCommandPort {
       extensions: null,
     };
     if (intent === null) return { ...blank, inspection: null, isFilled: true };
-    const size = this.#sizeGiB(volumeId ?? "");
+    const size = this.#nodes.sizeGiB(volumeId ?? "");
     return {
       ...blank,
-      inspection: { ...inspection, revision: intent.revision ?? null, ...this.#stateOf(intent, stopped) },
+      inspection: {
+        ...inspection,
+        revision: intent.revision ?? null,
+        ...stateOf(intent, stopped, this.patroni),
+      },
       isFilled: (this.#fileSystemsGiB.get(volumeId ?? "") ?? 0) >= size,
       dcs: {
         hasQuorum: this.etcd.hasQuorum,
@@ -294,46 +258,6 @@ export class PaperCluster implements NodeCommandPort {
         nodeId === this.patroni.leader
           ? [...this.extensions].map((name) => ({ name, version: "1", available: "1" }))
           : null,
-    };
-  }
-
-  #stateOf(intent: NodeIntent, stopped: ReadonlySet<NodeService>) {
-    const own = servicesOf(intent);
-    const services = own.map((name): [string, "active" | "inactive"] => [
-      `${name}.service`,
-      stopped.has(name) ? "inactive" : "active",
-    ]);
-    const drift = own.includes("postgres")
-      ? dynamicDrift(dynamicConfiguration(intent.spec), this.patroni.configuration)
-      : [];
-    return {
-      services: Object.fromEntries(services),
-      drift: drift.map((path) => ({ path: `patroni:/config/${path}` })),
-    };
-  }
-
-  #assess({ candidate }: Input<"assess-role-change">): Assessment {
-    const members = this.patroni.observe().map(({ nodeId, role, state }) => ({
-      nodeId: nodeId as Assessment["members"][number]["nodeId"],
-      role,
-      state,
-      timeline: 1,
-      replayLagBytes: 0,
-      isSynchronous: role === "sync-standby",
-      noFailover: false,
-    }));
-    const mode = this.patroni.configuration["synchronous_mode"];
-    return {
-      leader: this.patroni.leader as Assessment["leader"],
-      candidate,
-      timeline: 1,
-      members,
-      synchronousMode: mode === false ? "off" : "on",
-      paused: false,
-      scheduled: false,
-      oldestTransactionSeconds: 0,
-      archiveQueueLength: 0,
-      dcs: { quorum: this.etcd.hasQuorum, leader: null },
     };
   }
 
@@ -355,7 +279,7 @@ export class PaperCluster implements NodeCommandPort {
   }
 
   #applyDynamic(instanceId: string, { synchronousNodes }: Input<"apply-dynamic-configuration">) {
-    const { intent } = this.#machine(instanceId);
+    const { intent } = this.#nodes.at(instanceId);
     if (intent === null) throw new Error("not configured");
     return { changed: this.patroni.applyDynamic(intent.spec, synchronousNodes ?? null) };
   }
@@ -372,9 +296,9 @@ export class PaperCluster implements NodeCommandPort {
   }
 
   #grow(instanceId: string, { volumeId, sizeGiB }: Input<"grow-filesystem">) {
-    must(this.#machine(instanceId).volumeId === volumeId, `${volumeId} is another machine's`);
-    must(this.#sizeGiB(volumeId) >= sizeGiB, "the volume has not grown yet");
-    this.#fileSystemsGiB.set(volumeId, this.#sizeGiB(volumeId));
+    must(this.#nodes.at(instanceId).volumeId === volumeId, `${volumeId} is another machine's`);
+    must(this.#nodes.sizeGiB(volumeId) >= sizeGiB, "the volume has not grown yet");
+    this.#fileSystemsGiB.set(volumeId, this.#nodes.sizeGiB(volumeId));
     return { sizeBytes: sizeGiB * 1024 ** 3 };
   }
 
@@ -383,13 +307,10 @@ export class PaperCluster implements NodeCommandPort {
   }
 
   #shutDown(instanceId: string, { services }: Input<"shut-down">) {
-    for (const service of services) this.#machine(instanceId).stopped.add(service);
+    for (const service of services) this.#nodes.at(instanceId).stopped.add(service);
     return { stopped: services.map((service) => `${service}.service`), checkpoint: null };
   }
 }
-
-const servicesOf = (intent: NodeIntent): readonly NodeService[] =>
-  intent.peers.find((peer) => peer.nodeId === intent.nodeId)?.services ?? [];
 
 const offline = (instanceId: string): CommandError =>
   new CommandError("node-not-online", instanceId, `${instanceId} is not online`);
@@ -400,13 +321,3 @@ const refusal = (instanceId: string, verb: string, cause: Error): CommandError =
 function must(holds: boolean, otherwise: string): void {
   if (!holds) throw new Error(otherwise);
 }
-
-const inspection = {
-  disk: { totalBytes: 1024 ** 3, usedBytes: 64 * 1024 ** 2 },
-  wal: { bytes: 0, readyCount: 0, oldestReadySeconds: null, archivedUntil: null },
-  connections: { used: 5, max: 94 },
-  certificateNotAfter: "2099-01-01T00:00:00Z",
-  nowMs: 0,
-  patroniVersion: "4.0.7",
-  wrapper: false,
-};

@@ -21,7 +21,7 @@ export function getPrometheusMetrics({ settings, store }: ApiContext): Route {
       query: noQuery,
       body: noBody,
       responses: {
-        200: { description: "Metrics in text.", schema: z.string(), contentType: "text/plain" },
+        200: { description: "Metrics in text.", schema: () => z.string(), contentType: "text/plain" },
       },
       problems: [],
     },

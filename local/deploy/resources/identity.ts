@@ -1,7 +1,8 @@
+import { Boundaries } from "../../endpoints/iam/boundaries.ts";
 import type { Properties, ResourceContext, ResourceType } from "../targets.ts";
 import { listOf, objectOf, optionalText } from "./properties.ts";
 
-/** Roles and policies of templates are names here: the endpoints tell callers apart and record them. */
+/** Roles and most policies of templates are names here: the endpoints tell callers apart and record them. */
 function named(kind: string, nameProperty: string): ResourceType {
   return {
     make: (properties, { targets, key }) => {
@@ -15,6 +16,7 @@ function named(kind: string, nameProperty: string): ResourceType {
 }
 
 const role = named("role", "RoleName");
+const managedPolicy = named("policy", "ManagedPolicyName");
 
 /** Whether one of its statements names the service as the one who may take the role on. */
 function trusts(properties: Properties, service: string): boolean {
@@ -34,6 +36,17 @@ export const identityResources: Readonly<Record<string, ResourceType>> = {
       return deployed;
     },
   },
-  "AWS::IAM::ManagedPolicy": named("policy", "ManagedPolicyName"),
+  // One that no role of the template has is the boundary of roles that are made at run time, and is held to.
+  "AWS::IAM::ManagedPolicy": {
+    make: async (properties, context) => {
+      const deployed = await managedPolicy.make(properties, context);
+      if (listOf(properties, "Roles").length === 0) {
+        const document = JSON.stringify(objectOf(properties, "PolicyDocument"));
+        new Boundaries(context.targets.documents).put(deployed.ref, document);
+      }
+      return deployed;
+    },
+    remove: (arn, { documents }) => new Boundaries(documents).delete(arn),
+  },
   "AWS::IAM::Policy": named("inline-policy", "PolicyName"),
 };

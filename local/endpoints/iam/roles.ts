@@ -1,6 +1,7 @@
 import type { Collection, Documents } from "../../state/documents.ts";
 import { objectList, optionalNumber, optionalObject, optionalText, requiredText } from "../input.ts";
 import { ServiceError } from "../service.ts";
+import { Boundaries, nothing } from "./boundaries.ts";
 import { checkLength, type Policy, readPolicy } from "./policy.ts";
 
 type Input = Readonly<Record<string, unknown>>;
@@ -43,16 +44,25 @@ const storedRoles = (documents: Documents): Collection<StoredRole> => documents.
 const storedProfiles = (documents: Documents): Collection<StoredProfile> =>
   documents.collection("iam-instance-profiles");
 
+/** What a role may do: what one of its own policies allows, and its boundary as well. */
+export interface RoleRights {
+  readonly own: readonly Policy[];
+  /** Null where the role has none. */
+  readonly boundary: Policy | null;
+}
+
 /** What others ask of the roles that were made at run time; those of templates are not among them. */
 export class RoleFacts {
   /** Every call of a node asks for the same documents again. */
   readonly #read = new Map<string, Policy>();
   readonly #roles: Collection<StoredRole>;
   readonly #profiles: Collection<StoredProfile>;
+  readonly #boundaries: Boundaries;
 
   constructor(documents: Documents) {
     this.#roles = storedRoles(documents);
     this.#profiles = storedProfiles(documents);
+    this.#boundaries = new Boundaries(documents);
   }
 
   /** Null where there is no such profile. */
@@ -75,9 +85,16 @@ export class RoleFacts {
   }
 
   /** Null: the role is none that was made at run time. */
-  policiesOf(role: string): readonly Policy[] | null {
+  rightsOf(role: string): RoleRights | null {
     const found = this.#roles.get(role);
-    return found === undefined ? null : Object.values(found.policies).map((text) => this.#policy(text));
+    if (found === undefined) return null;
+    const own = Object.values(found.policies).map((text) => this.#policy(text));
+    return { own, boundary: found.boundaryArn === null ? null : this.#boundary(found.boundaryArn) };
+  }
+
+  #boundary(arn: string): Policy {
+    const document = this.#boundaries.documentOf(arn);
+    return document === null ? nothing : this.#policy(document);
   }
 
   #policy(document: string): Policy {
@@ -94,9 +111,11 @@ export class RoleFacts {
 export class Roles {
   readonly #roles: Collection<StoredRole>;
   readonly #profiles: Collection<StoredProfile>;
+  readonly #boundaries: Boundaries;
   readonly #account: string;
 
   constructor(options: { documents: Documents; account: string }) {
+    this.#boundaries = new Boundaries(options.documents);
     this.#roles = storedRoles(options.documents);
     this.#profiles = storedProfiles(options.documents);
     this.#account = options.account;
@@ -118,12 +137,20 @@ export class Roles {
     const name = nameIn(input, "RoleName");
     if (this.#roles.get(name) !== undefined) throw exists(`Role with name ${name}`);
     const path = pathIn(input);
+    const boundaryArn = optionalText(input, "PermissionsBoundary");
+    if (boundaryArn !== null && this.#boundaries.documentOf(boundaryArn) === null) {
+      throw new ServiceError(
+        "NoSuchEntity",
+        `Scope ARN: ${boundaryArn} does not exist or is not attachable.`,
+        404,
+      );
+    }
     const role: StoredRole = {
       name,
       path,
       arn: `arn:aws:iam::${this.#account}:role${path}${name}`,
       trust: requiredText(input, "AssumeRolePolicyDocument"),
-      boundaryArn: optionalText(input, "PermissionsBoundary"),
+      boundaryArn,
       createdAt: new Date().toISOString(),
       tags: tagsIn(input),
       policies: {},

@@ -14,8 +14,8 @@ export interface Exchange {
   readonly call: ObjectCall;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** Hears of the objects that a call names in its body. */
-  readonly onKeys: (keys: readonly string[]) => void;
+  /** Hears of the objects that a call names in its body, and says which of them are not its caller's to delete. */
+  readonly refusedAmong: (keys: readonly string[]) => Promise<ReadonlySet<string>>;
 }
 
 /** Also what S3 answers at most, whatever is asked for. */
@@ -94,11 +94,16 @@ function listObjects({ store, call, response }: Exchange): void {
   });
 }
 
-async function deleteObjects({ store, call, request, response, onKeys }: Exchange): Promise<void> {
+/** S3 asks about each object for itself: those that are refused stay, and the answer names them. */
+async function deleteObjects({ store, call, request, response, refusedAmong }: Exchange): Promise<void> {
   const { keys, quiet } = decodeDeletion(await textOf(request));
-  onKeys(keys);
-  for (const key of keys) await store.delete(call.bucket, key);
-  sendXml(response, "DeleteResult", { Deleted: quiet ? [] : keys.map((Key) => ({ Key })) });
+  const refused = await refusedAmong(keys);
+  const deleted = keys.filter((key) => !refused.has(key));
+  for (const key of deleted) await store.delete(call.bucket, key);
+  sendXml(response, "DeleteResult", {
+    Deleted: quiet ? [] : deleted.map((Key) => ({ Key })),
+    Error: [...refused].map((Key) => ({ Key, Code: "AccessDenied", Message: "Access Denied" })),
+  });
 }
 
 async function readObject({ store, call, request, response }: Exchange): Promise<void> {

@@ -4,12 +4,13 @@
  */
 import { setPriority } from "node:os";
 import { ensureKeyFile } from "../../state/key-file.ts";
+import type { FaultEffect } from "../faults.ts";
 import { Identities } from "../identities.ts";
 import { ensureObjectCertificate } from "./certificate.ts";
 import { ObjectEndpoint } from "./endpoint.ts";
 import { openForeignStore } from "./foreign-store.ts";
-import { type CallWatch, S3Front } from "./front.ts";
-import { type EffectsMessage, type EndpointMessage, endpointArgumentSchema } from "./process-messages.ts";
+import { type CallWatch, S3Front, type WatchedCall } from "./front.ts";
+import { type EndpointMessage, endpointArgumentSchema, type WatchMessage } from "./process-messages.ts";
 import { ObjectStore } from "./store.ts";
 
 /** The control plane goes first on this machine; a service that stands in for one elsewhere must not. */
@@ -17,28 +18,44 @@ const niceness = 0;
 
 /** Asks the control plane, which has the environment's records and faults. */
 class DistantWatch implements CallWatch {
-  readonly #waiting = new Map<number, (effects: EffectsMessage["effects"]) => void>();
+  readonly #effects = new Map<number, (effects: readonly FaultEffect[]) => void>();
+  readonly #refused = new Map<number, (keys: readonly string[]) => void>();
   #lastId = 0;
 
   constructor() {
-    process.on("message", ({ id, effects }: EffectsMessage) => {
-      this.#waiting.get(id)?.(effects);
-      this.#waiting.delete(id);
+    process.on("message", (message: WatchMessage) => {
+      if (message.kind === "effects") settle(this.#effects, message.id, message.effects);
+      else settle(this.#refused, message.id, message.keys);
     });
   }
 
-  begin(call: Parameters<CallWatch["begin"]>[0]): Promise<EffectsMessage["effects"]> {
-    this.#lastId += 1;
-    const id = this.#lastId;
-    const { promise, resolve } = Promise.withResolvers<EffectsMessage["effects"]>();
-    this.#waiting.set(id, resolve);
+  begin(call: WatchedCall): Promise<readonly FaultEffect[]> {
+    const { answer, id } = this.#ask(this.#effects);
     tell({ kind: "begin", id, call });
-    return promise;
+    return answer;
+  }
+
+  refusedKeys(call: WatchedCall, keys: readonly string[]): Promise<readonly string[]> {
+    const { answer, id } = this.#ask(this.#refused);
+    tell({ kind: "keys", id, call, keys });
+    return answer;
+  }
+
+  #ask<T>(waiting: Map<number, (value: T) => void>): { readonly answer: Promise<T>; readonly id: number } {
+    this.#lastId += 1;
+    const { promise, resolve } = Promise.withResolvers<T>();
+    waiting.set(this.#lastId, resolve);
+    return { answer: promise, id: this.#lastId };
   }
 
   end(call: Parameters<CallWatch["end"]>[0]): void {
     tell({ kind: "end", call });
   }
+}
+
+function settle<T>(waiting: Map<number, (value: T) => void>, id: number, value: T): void {
+  waiting.get(id)?.(value);
+  waiting.delete(id);
 }
 
 function tell(message: EndpointMessage): void {

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import type { ChildProgram } from "../child-program.ts";
 import type { CallWatch } from "./front.ts";
-import type { EffectsMessage, EndpointArgument, EndpointMessage } from "./process-messages.ts";
+import type { EndpointArgument, EndpointMessage, WatchMessage } from "./process-messages.ts";
 
 const entry = join(import.meta.dirname, "endpoint-main.ts");
 const startTimeoutMs = 20_000;
@@ -66,6 +66,16 @@ async function attend(
     watch.end(message.call);
     return;
   }
-  const answer: EffectsMessage = { id: message.id, effects: await watch.begin(message.call) };
+  const answer = await answerTo(message, watch);
   if (child.connected) child.send(answer);
+}
+
+async function answerTo(
+  message: Exclude<EndpointMessage, { kind: "ready" | "end" }>,
+  watch: CallWatch,
+): Promise<WatchMessage> {
+  const { call, id } = message;
+  return message.kind === "begin"
+    ? { kind: "effects", id, effects: await watch.begin(call) }
+    : { kind: "refused", id, keys: await watch.refusedKeys(call, message.keys) };
 }

@@ -32,7 +32,7 @@ export async function foreignIdentities(identitiesFile: string): Promise<Identit
 export const foreignCertificate = ({ certificateFile, host }: ForeignStorePlace) =>
   ensureCertificate(certificateFile, host);
 
-const unwatched: CallWatch = { begin: () => [], end: () => undefined };
+export const unwatched: CallWatch = { begin: () => [], refusedKeys: () => [], end: () => undefined };
 
 export async function openForeignStore(
   place: ForeignStorePlace,

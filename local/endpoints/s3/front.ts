@@ -22,6 +22,8 @@ const keysNotedMax = 10;
 /** Hears of every call, and may make it fail: the environment's recorder and faults, wherever they are. */
 export interface CallWatch {
   begin(call: WatchedCall): Promise<readonly FaultEffect[]> | readonly FaultEffect[];
+  /** Of the objects that a call names in its body, those that its caller may not delete. */
+  refusedKeys(call: WatchedCall, keys: readonly string[]): Promise<readonly string[]> | readonly string[];
   end(call: WatchedCall & { requestId: string; errorCode: string | null; durationMs: number }): void;
 }
 
@@ -53,10 +55,12 @@ export class S3Front implements ObjectFront {
       const effects = await this.#watch.begin({ ...described, caller });
       for (const effect of effects) await suffer(effect, throttled());
       const call = readCall(request);
-      const onKeys = (keys: readonly string[]) => {
-        described.input.Keys = keys.slice(0, keysNotedMax);
+      const refusedAmong = async (keys: readonly string[]) => {
+        const refused = new Set(await this.#watch.refusedKeys({ ...described, caller }, keys));
+        described.input.Keys = keys.filter((key) => !refused.has(key)).slice(0, keysNotedMax);
+        return refused;
       };
-      const exchange = { store: this.#store, call, request, onKeys };
+      const exchange = { store: this.#store, call, request, refusedAmong };
       if (effects.some((effect) => effect.kind === "drop-answer")) await loseAnswer(exchange);
       await answerCall({ ...exchange, response });
     } catch (error) {

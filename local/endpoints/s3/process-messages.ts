@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { FaultEffect } from "../faults.ts";
-import type { CallWatch } from "./front.ts";
+import type { CallWatch, WatchedCall } from "./front.ts";
 
 /** What the process of the S3 endpoint is started with: paths, no secrets. */
 export const endpointArgumentSchema = z.strictObject({
@@ -28,11 +28,16 @@ export type EndpointArgument = z.infer<typeof endpointArgumentSchema>;
 /** From the endpoint's process to the control plane's. */
 export type EndpointMessage =
   | { readonly kind: "ready"; readonly port: number }
-  | { readonly kind: "begin"; readonly id: number; readonly call: Parameters<CallWatch["begin"]>[0] }
+  | { readonly kind: "begin"; readonly id: number; readonly call: WatchedCall }
+  | {
+      readonly kind: "keys";
+      readonly id: number;
+      readonly call: WatchedCall;
+      readonly keys: readonly string[];
+    }
   | { readonly kind: "end"; readonly call: Parameters<CallWatch["end"]>[0] };
 
-/** The answer to `begin`. */
-export interface EffectsMessage {
-  readonly id: number;
-  readonly effects: readonly FaultEffect[];
-}
+/** The answers to `begin` and to `keys`. */
+export type WatchMessage =
+  | { readonly kind: "effects"; readonly id: number; readonly effects: readonly FaultEffect[] }
+  | { readonly kind: "refused"; readonly id: number; readonly keys: readonly string[] };

@@ -1,9 +1,10 @@
 import type { Refusal } from "../../permissions/refuse.ts";
 import type { CallListener } from "../../permissions/watch.ts";
 import type { FaultEffect, Faults } from "../faults.ts";
+import { isObject } from "../input.ts";
 import type { Recorder } from "../recorder.ts";
 import type { ServiceError } from "../service.ts";
-import type { CallWatch } from "./front.ts";
+import type { CallWatch, WatchedCall } from "./front.ts";
 
 const denied = "AccessDenied";
 
@@ -17,6 +18,15 @@ export function watchCalls(options: {
   const { recorder, faults, onCall, refusal } = options;
   return {
     begin: (call) => [...faults.take(call), ...effectOf(refusal?.(call) ?? null)],
+    refusedKeys: (call, keys) => {
+      if (refusal === undefined) return [];
+      const single = (Key: string) => ({
+        ...call,
+        action: "DeleteObject",
+        input: { Bucket: bucketOf(call), Key },
+      });
+      return keys.filter((key) => refusal(single(key)) !== null);
+    },
     end: (call) => {
       recorder.record(call);
       // What was refused was not used.
@@ -24,6 +34,8 @@ export function watchCalls(options: {
     },
   };
 }
+
+const bucketOf = ({ input }: WatchedCall): unknown => (isObject(input) ? input["Bucket"] : undefined);
 
 /** The process that answers learns of it as of a fault. */
 function effectOf(refused: ServiceError | null): FaultEffect[] {

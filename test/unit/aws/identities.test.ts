@@ -5,6 +5,7 @@ import { readParameters } from "../../../layers/aws/node.ts";
 import { passwordParameter } from "../../../layers/domain/cluster/names.ts";
 import { type NodeRights, nodeRoleName } from "../../../layers/domain/cluster/node-role.ts";
 import { Faults } from "../../../local/endpoints/faults.ts";
+import { Boundaries } from "../../../local/endpoints/iam/boundaries.ts";
 import { RoleFacts } from "../../../local/endpoints/iam/roles.ts";
 import { IamService } from "../../../local/endpoints/iam/service.ts";
 import { Recorder } from "../../../local/endpoints/recorder.ts";
@@ -25,8 +26,24 @@ const { environment } = settings;
 const name = nodeRoleName(environment, clusterId);
 const rights: NodeRights = { clusterId, store: null, source: null };
 
+/** As the template has it: the most that any cluster's nodes may do. */
+const boundary = {
+  Version: "2012-10-17",
+  Statement: [
+    {
+      Effect: "Allow",
+      Action: "ssm:GetParameters",
+      Resource: `arn:aws:ssm:${region}:${account}:parameter/pgherd/${environment}/clu_*/users/*`,
+    },
+    { Effect: "Allow", Action: "kms:*", Resource: keyId },
+    { Effect: "Allow", Action: "s3:*Object", Resource: "arn:aws:s3:::backups/clusters/*" },
+    { Effect: "Allow", Action: "s3:ListBucket", Resource: "arn:aws:s3:::backups" },
+  ],
+};
+
 async function open() {
   const documents = new Documents(":memory:");
+  new Boundaries(documents).put(settings.nodeRoles.boundaryArn, JSON.stringify(boundary));
   const stage = { keyOfBucket: (bucket: string) => (bucket === "backups" ? keyId : null) };
   const surroundings = surroundingsOf({ region, account, documents, stage: () => stage });
   const refusal = refusalOf(documents, surroundings);
@@ -51,7 +68,7 @@ async function open() {
     await operator.send(new PutParameterCommand({ Name, Value: id, Type: "SecureString", KeyId: keyId }));
   }
   operator.destroy();
-  return { documents, endpoints, facts: new RoleFacts(documents), identities, refusal };
+  return { documents, endpoints, facts: new RoleFacts(documents), iam, identities, refusal };
 }
 
 let world: Awaited<ReturnType<typeof open>>;
@@ -171,5 +188,32 @@ describe("a node, in this environment as on AWS,", () => {
     await expect(read(otherId)).rejects.toMatchObject({ name: "AccessDeniedException" });
     await world.identities.permit(rights);
     expect(await s3("GetObject", theirs)).toEqual(denied);
+  });
+
+  test("may do no more than the boundary, whatever its cluster's policy says", async () => {
+    await world.identities.ensure(rights);
+    const Statement = [{ Effect: "Allow", Action: "*", Resource: "*" }];
+    await world.iam.call("PutRolePolicy", {
+      RoleName: name,
+      PolicyName: "everything",
+      PolicyDocument: JSON.stringify({ Version: "2012-10-17", Statement }),
+    });
+    expect([...(await read(otherId)).values()]).toEqual([otherId]);
+    expect(await s3("DeleteObject", { Key: `clusters/${otherId}/0/a` })).toEqual([]);
+    expect(await s3("DeleteObject", { Key: "elsewhere" })).toEqual([
+      expect.objectContaining({
+        code: "AccessDenied",
+        message: expect.stringContaining("no permissions boundary"),
+      }),
+    ]);
+    expect(await s3("ListObjectsV2", { Bucket: "assets" })).toEqual(denied);
+  });
+
+  test("may do nothing once its boundary is gone, and no role is made within one that is not there", async () => {
+    await world.identities.ensure(rights);
+    new Boundaries(world.documents).delete(settings.nodeRoles.boundaryArn);
+    await expect(read(clusterId)).rejects.toMatchObject({ name: "AccessDeniedException" });
+    const other = { ...rights, clusterId: otherId };
+    await expect(world.identities.ensure(other)).rejects.toThrow("does not exist or is not attachable");
   });
 });

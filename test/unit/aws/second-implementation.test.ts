@@ -1,299 +1,176 @@
-import {
-  CreateLaunchTemplateCommand,
-  CreateSubnetCommand,
-  CreateVpcCommand,
-  DescribeImagesCommand,
-  EC2Client,
-} from "@aws-sdk/client-ec2";
-import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
-import {
-  CreateAliasCommand,
-  CreateFunctionCommand,
-  LambdaClient,
-  PublishVersionCommand,
-  UpdateFunctionCodeCommand,
-} from "@aws-sdk/client-lambda";
-import { BucketLocationConstraint, CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
-import { CreateScheduleGroupCommand, SchedulerClient } from "@aws-sdk/client-scheduler";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { Ec2Compute } from "../../../layers/aws/compute.ts";
+import { LambdaClient, StopDurableExecutionCommand } from "@aws-sdk/client-lambda";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { SsmNodeCommands } from "../../../layers/aws/commands.ts";
 import { LambdaExecutions } from "../../../layers/aws/executions.ts";
-import { IamNodeIdentities } from "../../../layers/aws/identities.ts";
-import { NodeObjects } from "../../../layers/aws/node-objects.ts";
-import { SchedulerBackupSchedules } from "../../../layers/aws/scheduler.ts";
-import { ParameterStoreSecrets } from "../../../layers/aws/secrets.ts";
 import { DynamoStore } from "../../../layers/aws/store.ts";
 import { LambdaVersions } from "../../../layers/aws/versions.ts";
-import { nodeRoleName } from "../../../layers/domain/cluster/node-role.ts";
-import type { SecurityRule } from "../../../layers/domain/cluster/security-rules.ts";
-import type { Placement } from "../../../layers/ports/compute.ts";
-import { makeCreate } from "../../api/support/fixtures.ts";
-import { settings } from "../../api/support/world.ts";
+import { makeCreate, newClusterId, newOperationId } from "../../api/support/fixtures.ts";
 import { createTable } from "../../world/dynamodb.ts";
-import { type Moto, startMoto } from "../../world/moto.ts";
+import { AnswerRecord, operationsOfProduct, type Shapes } from "./support/answers.ts";
+import {
+  type Implementation,
+  startMotoImplementation,
+  startOwnImplementation,
+  versions,
+} from "./support/implementations.ts";
+import { promiseProductCalls } from "./support/product-calls.ts";
 
 /** The first run installs moto. */
 const startTimeoutMs = 15 * 60 * 1000;
 const testTimeoutMs = 120_000;
 
-const clusterId = "clu_01JD3V9Q0CZ5J8W6T4S2R1N7KM";
-const nodeId = "nod_01JD3V9Q0CZ5J8W6T4S2R1N7KN";
-const zone = "eu-central-1a";
-/** Policies take ARNs alone. */
-const keyId = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000";
-const inRegion = { region: "eu-central-1", settings: { ...settings, keyId } };
-const rights = { clusterId, store: null, source: null };
-const place: Placement = { clusterId, nodeId, zone };
-const roleArn = "arn:aws:iam::123456789012:role/schedules";
-const schedules = {
-  group: "clusters",
-  roleArn,
-  targetArn: "arn:aws:lambda:eu-central-1:123456789012:function:f",
+/** Operations that moto does not know, with the product's way to them. */
+const unknownToMoto: Readonly<Record<string, (of: Implementation) => Promise<unknown>>> = {
+  ListDurableExecutionsByFunction: (of) => executionsOf(of).find("create-cluster", newOperationId(), 0),
+  StopDurableExecution: ({ config, settings }) =>
+    new LambdaClient({ ...config, maxAttempts: 1 }).send(
+      new StopDurableExecutionCommand({
+        DurableExecutionArn: `${settings.schedules.targetArn}:1/durable-execution/${newOperationId()}/1`,
+      }),
+    ),
+  DescribeInstanceInformation: ({ config, settings }) =>
+    new SsmNodeCommands(settings, { ...config, maxAttempts: 1 }).awaitOnline("i-0123456789abcdef0", 1),
 };
+/** A page that says "not found", or the trace of a program that has no such method. */
+const unknownStatuses = [404, 500];
 
-async function keysOf(objects: NodeObjects): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const some of objects.list("clusters/")) keys.push(...some);
-  return keys;
+const executionsOf = ({ config, settings }: Implementation) =>
+  new LambdaExecutions(settings, { ...config, maxAttempts: 1 });
+
+/** What the local environment answers as AWS documents it and moto leaves out; nothing in the product reads it. */
+const leftOut: readonly { readonly field: RegExp; readonly because: string }[] = [
+  { field: /\bAvailabilityZoneId$/, because: "zones have no ids there" },
+  { field: /\b(PrivateDnsName|PublicDnsName)$/, because: "names in the DNS depend on the VPC there" },
+  {
+    field: /\b(SnapshotId|Throughput|MultiAttachEnabled)$/,
+    because: "volumes there tell what was asked for",
+  },
+  {
+    field: /^(AttachVolume|DescribeVolumes) .*\bDeleteOnTermination$/,
+    because: "defaults are not told there",
+  },
+  { field: /\b(Original|Target)VolumeType$/, because: "only what changes is told there" },
+  {
+    field: /\b(EnaSupport|PlatformDetails)$/,
+    because: "they come from the image, which is another one there",
+  },
+  {
+    field: /^\w+Instances .*Instances\[\]\.SecurityGroups\[\]\./,
+    because: "an interface that was there before its instance tells them itself",
+  },
+  { field: /^CreateNetworkInterface ClientToken$/, because: "the token is taken there and not told again" },
+  {
+    field: /^CreateSecurityGroup Tags\[\]\./,
+    because: "they are kept there and told by DescribeSecurityGroups",
+  },
+  { field: /^DeleteSecurityGroup (GroupId|Return)$/, because: "an answer without an error says it there" },
+  {
+    field: /\b(DocumentVersion|StandardErrorUrl)$/,
+    because: "commands there have neither versions nor buckets",
+  },
+  { field: /^GetSchedule ActionAfterCompletion$/, because: "defaults are not told there" },
+];
+
+const answers = new AnswerRecord();
+
+/** Starts an implementation for the tests of a suite and keeps what it answers to them. */
+function useImplementation(start: () => Promise<Implementation>, shapes: Shapes): () => Implementation {
+  let aws: Implementation;
+  beforeAll(async () => {
+    aws = await start();
+  }, startTimeoutMs);
+  afterEach(() => answers.collect(shapes));
+  afterAll(() => aws[Symbol.asyncDispose]());
+  return () => aws;
 }
 
-let moto: Moto;
-beforeAll(async () => {
-  moto = await startMoto();
-}, startTimeoutMs);
-afterAll(() => moto[Symbol.asyncDispose]());
-afterEach(() => {
-  vi.unstubAllEnvs();
-});
+const byMoto: Shapes = new Map();
+const byOurs: Shapes = new Map();
 
-/** The calls of the product, to an AWS that others wrote: what it takes and answers is what we meant. */
-describe("a second implementation of AWS", { timeout: testTimeoutMs }, () => {
-  async function openCompute(LaunchTemplateName: string): Promise<Ec2Compute> {
-    const client = new EC2Client(moto.config);
-    const { Vpc } = await client.send(new CreateVpcCommand({ CidrBlock: "10.0.0.0/16" }));
-    const vpcId = Vpc?.VpcId ?? "";
-    const { Subnet } = await client.send(
-      new CreateSubnetCommand({ VpcId: vpcId, CidrBlock: "10.0.0.0/24", AvailabilityZone: zone }),
-    );
-    const { Images } = await client.send(new DescribeImagesCommand({ Owners: ["amazon"] }));
-    const { LaunchTemplate } = await client.send(
-      new CreateLaunchTemplateCommand({
-        LaunchTemplateName,
-        LaunchTemplateData: { ImageId: Images?.[0]?.ImageId },
-      }),
-    );
-    client.destroy();
-    const subnets = { [zone]: Subnet?.SubnetId ?? "" };
-    return new Ec2Compute(
-      { ...settings, vpcId, subnets, launchTemplateId: LaunchTemplate?.LaunchTemplateId ?? "" },
-      { config: moto.config },
-    );
-  }
+/** An AWS that others wrote: what it takes and answers is what we meant. */
+describe("moto", { timeout: testTimeoutMs }, () => {
+  const aws = useImplementation(startMotoImplementation, byMoto);
+  promiseProductCalls(aws);
 
-  test("makes a node, stops and starts it, grows its volume, and removes it without a trace", async () => {
-    const compute = await openCompute("node");
-    const identities = new IamNodeIdentities(inRegion, { config: moto.config });
-    await identities.ensure(rights);
-    const etcd: SecurityRule = { fromPort: 2379, toPort: 2380, source: "self", description: "etcd" };
-    const client: SecurityRule = {
-      ...{ fromPort: 5000, toPort: 5002, source: { cidr: "10.0.0.0/8" }, description: "clients" },
-    };
-    const { securityGroupId } = await compute.ensureSecurityGroup(clusterId, [etcd]);
-    expect(await compute.ensureSecurityGroup(clusterId, [etcd])).toEqual({ securityGroupId });
-    const { networkInterfaceId, address } = await compute.ensureNetworkInterface(place, securityGroupId);
-    expect(await compute.ensureNetworkInterface(place, securityGroupId)).toEqual({
-      networkInterfaceId,
-      address,
+  test("begins an execution", async () => {
+    await executionsOf(aws()).start("create-cluster", {
+      clusterId: newClusterId(),
+      operationId: newOperationId(),
     });
-    const { volumeId } = await compute.ensureVolume(place, 2);
-    expect(await compute.ensureVolume(place, 2)).toEqual({ volumeId });
-    const input = { instanceType: "t4g.small", networkInterfaceId, volumeId, deadlineSeconds: 30 };
-    const { instanceId } = await compute.ensureInstance(place, input);
-    expect(await compute.ensureInstance(place, input)).toEqual({ instanceId });
-    await compute.applySecurityRules(clusterId, [etcd, client]);
-    expect(await compute.survey(clusterId, [etcd, client])).toEqual({
-      instances: [{ instanceId, nodeId, instanceType: "t4g.small", state: "running" }],
-      volumes: [{ volumeId, nodeId, sizeGiB: 2 }],
-      networkInterfaces: [{ networkInterfaceId, nodeId }],
-      securityRules: "current",
-    });
-    await compute.applySecurityRules(clusterId, [client]);
-    expect((await compute.survey(clusterId, [client])).securityRules).toBe("current");
-    await compute.growVolume(volumeId, 3);
-    expect((await compute.survey(clusterId, [client])).volumes).toEqual([{ volumeId, nodeId, sizeGiB: 3 }]);
-    await compute.stopInstance(instanceId, 30);
-    expect(await compute.startInstance(place, 30)).toEqual({ instanceId });
-    await compute.removeInstance(clusterId, nodeId);
-    await compute.removeVolume(clusterId, nodeId);
-    await compute.removeNetworkInterface(clusterId, nodeId);
-    await compute.removeSecurityGroup(clusterId);
-    await identities.remove(clusterId);
-    expect(await compute.survey(clusterId, [client])).toEqual({
-      ...{ instances: [], volumes: [], networkInterfaces: [], securityRules: "stale" },
-    });
-  });
-
-  test("lets members of a group in that a rule names, and says who names it", async () => {
-    const compute = await openCompute("reader");
-    const other = `${clusterId.slice(0, -1)}P`;
-    const { securityGroupId } = await compute.ensureSecurityGroup(clusterId, []);
-    const clients: SecurityRule = {
-      ...{ fromPort: 5000, toPort: 5002, source: { securityGroupId }, description: "clients" },
-    };
-    const readers = await compute.ensureSecurityGroup(other, [clients]);
-    expect((await compute.survey(other, [clients])).securityRules).toBe("current");
-    expect(await compute.unknownSecurityGroups([securityGroupId, "sg-0a1b2c3d"])).toEqual(["sg-0a1b2c3d"]);
-    expect(await compute.securityGroupUse(clusterId)).toEqual({
-      securityGroupId,
-      namedBy: [{ securityGroupId: readers.securityGroupId, clusterId: other }],
-    });
-    await compute.applySecurityRules(other, []);
-    expect((await compute.securityGroupUse(clusterId)).namedBy).toEqual([]);
-    await compute.removeSecurityGroup(clusterId);
-    await compute.removeSecurityGroup(other);
-  });
-
-  test("makes the role of a cluster's nodes once, changes what it may do, finds it, and removes it", async () => {
-    const identities = new IamNodeIdentities(inRegion, { config: moto.config });
-    await identities.ensure(rights);
-    await identities.ensure(rights);
-    await identities.permit({ ...rights, source: { clusterId: `${clusterId.slice(0, -1)}0`, store: null } });
-    const name = nodeRoleName(settings.environment, clusterId);
-    expect(await identities.list()).toEqual([{ clusterId, name }]);
-    await identities.remove(clusterId);
-    await identities.remove(clusterId);
-    expect(await identities.list()).toEqual([]);
-  });
-
-  test("keeps secrets once made, replaces them, and removes those of a cluster", async () => {
-    const secrets = new ParameterStoreSecrets({ ...settings, keyId: "alias/aws/ssm" }, moto.config);
-    const path = `/pgherd/local/${clusterId}`;
-    const name = `${path}/users/admin`;
-    expect(await secrets.find(name)).toBeNull();
-    await secrets.ensure(name, clusterId, async () => "first");
-    await secrets.ensure(name, clusterId, async () => "second");
-    expect(await secrets.read(name)).toBe("first");
-    await secrets.replace(name, "third");
-    expect(await secrets.read(name)).toBe("third");
-    await secrets.ensure(`${path}/users/client`, clusterId, async () => "other");
-    await secrets.removeAll(path);
-    expect(await secrets.find(name)).toBeNull();
-  });
-
-  test("has the schedules of a cluster, changes them, and removes them", async () => {
-    const client = new SchedulerClient(moto.config);
-    await client.send(new CreateScheduleGroupCommand({ Name: schedules.group }));
-    client.destroy();
-    const made = new SchedulerBackupSchedules({ ...settings, schedules }, moto.config);
-    const wanted = {
-      full: "0 2 * * 0",
-      diff: null,
-      incr: "0 2 * * 1",
-      logical: null,
-      drill: null,
-      verify: null,
-    };
-    await made.apply(clusterId, wanted);
-    expect(await made.isCurrent(clusterId, wanted)).toBe(true);
-    const changed = { ...wanted, full: "0 3 * * 0", incr: null };
-    expect(await made.isCurrent(clusterId, changed)).toBe(false);
-    await made.apply(clusterId, changed);
-    expect(await made.isCurrent(clusterId, changed)).toBe(true);
-    await made.remove(clusterId);
-    expect(await made.isCurrent(clusterId, changed)).toBe(false);
-  });
-
-  test("keeps objects, lists and removes them", async () => {
-    const { endpoint, region, credentials } = moto.config;
-    vi.stubEnv("AWS_ENDPOINT_URL", endpoint);
-    vi.stubEnv("AWS_ACCESS_KEY_ID", credentials.accessKeyId);
-    vi.stubEnv("AWS_SECRET_ACCESS_KEY", credentials.secretAccessKey);
-    const bucket = "backups";
-    const client = new S3Client({ ...moto.config, forcePathStyle: true });
-    await client.send(
-      new CreateBucketCommand({
-        Bucket: bucket,
-        CreateBucketConfiguration: { LocationConstraint: BucketLocationConstraint.eu_central_1 },
-      }),
-    );
-    client.destroy();
-    using objects = new NodeObjects({ bucket, region }, null);
-    expect(await objects.get("clusters/a")).toBeNull();
-    expect(await objects.putNew("clusters/a", Buffer.from("one"))).toBe(true);
-    expect(await objects.putNew("clusters/a", Buffer.from("two"))).toBe(false);
-    await objects.put("clusters/b", Buffer.from("0123456789"));
-    expect((await objects.get("clusters/b", { offset: 2, bytes: 3 }))?.toString()).toBe("234");
-    expect(await keysOf(objects)).toEqual(["clusters/a", "clusters/b"]);
-    await objects.remove(["clusters/a", "clusters/b"]);
-    expect(await keysOf(objects)).toEqual([]);
-  });
-
-  test("keeps a cluster with its operation, refuses its name to another one, and ends the operation", async () => {
-    const table = "pgherd";
-    await createTable(moto.config, table);
-    const store = new DynamoStore(table, moto.config);
-    const { cluster, start } = makeCreate("orders");
-    await store.createCluster(cluster, start);
-    expect(await store.getCluster(cluster.id)).toEqual(cluster);
-    const twin = makeCreate("orders");
-    await expect(store.createCluster(twin.cluster, twin.start)).rejects.toMatchObject({ code: "name-taken" });
-    expect(await store.getCluster(twin.cluster.id)).toBeNull();
-    const page = { limit: 10, cursor: null };
-    expect((await store.listClusters(page)).items).toEqual([cluster]);
-    expect((await store.listOperations({ ...page, clusterId: cluster.id })).items).toEqual([start.operation]);
-    const ended = { state: "succeeded", endedAt: start.operation.createdAt } as const;
-    await store.endOperation(start.operation.id, ended);
-    expect(await store.getOperation(start.operation.id)).toMatchObject(ended);
-    expect((await store.getCluster(cluster.id))?.activeOperationId).toBeNull();
   });
 
   test("lists versions and what aliases lead to, and removes a version without the function", async () => {
-    const iam = new IAMClient(moto.config);
-    const { Role } = await iam.send(
-      new CreateRoleCommand({ RoleName: "workflow", AssumeRolePolicyDocument: "{}" }),
-    );
-    iam.destroy();
-    const client = new LambdaClient(moto.config);
-    const FunctionName = "pgherd-local-create-cluster";
-    const code = (text: string) => ({ ZipFile: Buffer.from(text) });
-    const created = await client.send(
-      new CreateFunctionCommand({
-        ...{
-          FunctionName,
-          Role: Role?.Arn,
-          Code: code("1"),
-          Runtime: "nodejs24.x",
-          Handler: "index.handler",
-        },
-      }),
-    );
-    await client.send(new PublishVersionCommand({ FunctionName }));
-    for (const text of ["2", "3"]) {
-      await client.send(new UpdateFunctionCodeCommand({ FunctionName, ...code(text) }));
-      await client.send(new PublishVersionCommand({ FunctionName }));
-    }
-    await client.send(new CreateAliasCommand({ FunctionName, Name: "live", FunctionVersion: "3" }));
-    client.destroy();
-    const workflows = { "create-cluster": `${created.FunctionArn}:live` };
-    const versions = new LambdaVersions({ ...settings, workflows }, moto.config);
+    const adapter = new LambdaVersions(aws().settings, aws().config);
     const publishedMs = expect.any(Number);
-    const there = { live: 3, aliased: [3] };
-    expect(await versions.list("create-cluster")).toEqual({
-      ...there,
-      published: [1, 2, 3].map((version) => ({ version, publishedMs })),
+    const expected = (numbers: number[]) => ({
+      ...{ live: versions, aliased: [versions] },
+      published: numbers.map((version) => ({ version, publishedMs })),
     });
-    expect(await versions.remove("create-cluster", 1)).toBe(true);
-    expect(await versions.remove("create-cluster", 1)).toBe(true);
-    expect(await versions.list("create-cluster")).toEqual({
-      ...there,
-      published: [2, 3].map((version) => ({ version, publishedMs })),
-    });
+    expect(await adapter.list("delete-cluster")).toEqual(expected([1, 2, 3]));
+    expect(await adapter.remove("delete-cluster", 1)).toBe(true);
+    expect(await adapter.remove("delete-cluster", 1)).toBe(true);
+    expect(await adapter.list("delete-cluster")).toEqual(expected([2, 3]));
   });
 
-  test("knows no durable executions yet, which nothing but our own endpoint is tried with", async () => {
-    const workflows = { "create-cluster": `${schedules.targetArn}:live` };
-    const executions = new LambdaExecutions({ ...settings, workflows }, moto.config);
-    const asked = executions.find("create-cluster", "opn_01JD3V9Q0CZ5J8W6T4S2R1N7KQ", 0);
-    await expect(asked).rejects.toThrow();
+  // DynamoDB Local is AWS's own, so there is none of ours to compare.
+  test("keeps a cluster with its operation, refuses its name to another one, and ends the operation", async () => {
+    const table = "pgherd";
+    await createTable(aws().config, table);
+    const store = new DynamoStore(table, aws().config);
+    const { cluster, start: begun } = makeCreate("orders");
+    const { operation } = begun;
+    await store.createCluster(cluster, begun);
+    expect(await store.getCluster(cluster.id)).toEqual(cluster);
+    const twin = makeCreate("orders");
+    await expect(store.createCluster(twin.cluster, twin.start)).rejects.toMatchObject({
+      code: "name-taken",
+    });
+    expect(await store.getCluster(twin.cluster.id)).toBeNull();
+    const page = { limit: 10, cursor: null };
+    expect((await store.listClusters(page)).items).toEqual([cluster]);
+    expect((await store.listOperations({ ...page, clusterId: cluster.id })).items).toEqual([operation]);
+    await store.markOperationRunning(operation.id, ["one"]);
+    expect(await store.listOpenOperations(null)).toMatchObject([{ id: operation.id, state: "running" }]);
+    const ended = { state: "succeeded", endedAt: operation.createdAt } as const;
+    await store.endOperation(operation.id, ended);
+    expect(await store.getOperation(operation.id)).toMatchObject(ended);
+    expect((await store.getCluster(cluster.id))?.activeOperationId).toBeNull();
+    const orphan = { name: "volume vol-1", firstSeenAt: operation.createdAt };
+    await store.noteOrphan(orphan);
+    expect(await store.listOrphans()).toEqual([orphan]);
+    await store.forgetOrphan(orphan.name);
+    expect(await store.listOrphans()).toEqual([]);
   });
+
+  test.each(Object.entries(unknownToMoto))("does not know %s", async (_, call) => {
+    const $metadata = { httpStatusCode: expect.toSatisfy((status) => unknownStatuses.includes(status)) };
+    await expect(call(aws())).rejects.toMatchObject({ $metadata });
+  });
+});
+
+describe("the local environment", { timeout: testTimeoutMs }, () => {
+  promiseProductCalls(useImplementation(startOwnImplementation, byOurs));
+});
+
+test("moto has taken every operation that the product calls, or is named as not knowing it", async () => {
+  const taken = [...byMoto.keys()];
+  const operations = await operationsOfProduct();
+  expect([...new Set([...taken, ...Object.keys(unknownToMoto)])].toSorted()).toEqual(
+    [...operations].toSorted(),
+  );
+  expect(taken.filter((operation) => operation in unknownToMoto)).toEqual([]);
+});
+
+test("moto answers every field that the local environment answers, or leaves it out for a reason", () => {
+  const missing = [...byOurs].flatMap(([operation, fields]) =>
+    [...fields]
+      .filter((field) => byMoto.get(operation)?.has(field) !== true)
+      .map((field) => `${operation} ${field.replace(/ \w+$/, "")}`),
+  );
+  expect(missing.filter((one) => !leftOut.some(({ field }) => field.test(one)))).toEqual([]);
+  for (const { because, field } of leftOut)
+    expect(
+      missing.some((one) => field.test(one)),
+      `${field}: ${because}`,
+    ).toBe(true);
 });

@@ -6,17 +6,22 @@ import { DatabaseSync } from "node:sqlite";
 import { buffer } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type SynthesizedStage, synthesize } from "../../../infra/build/synth.ts";
+import { passwordParameter } from "../../../layers/domain/cluster/names.ts";
+import { nodePolicy, nodePolicyName, nodeRoleName } from "../../../layers/domain/cluster/node-role.ts";
 import { environmentSettingsSchema } from "../../../layers/domain/environment.ts";
 import { operationKindSchema } from "../../../layers/domain/operation/operation.ts";
 import { deploy } from "../../../local/deploy/deploy.ts";
 import type { DeployTargets } from "../../../local/deploy/targets.ts";
 import { Ec2Service } from "../../../local/endpoints/ec2/service.ts";
+import { IamService } from "../../../local/endpoints/iam/service.ts";
 import { Identities } from "../../../local/endpoints/identities.ts";
 import { ObjectStore } from "../../../local/endpoints/s3/store.ts";
 import { SchedulerService } from "../../../local/endpoints/scheduler/service.ts";
 import { SsmService } from "../../../local/endpoints/ssm/service.ts";
 import { LambdaService } from "../../../local/lambda/service.ts";
 import { Traces } from "../../../local/lambda/traces.ts";
+import { refusalOf } from "../../../local/permissions/refuse.ts";
+import { surroundingsOf } from "../../../local/permissions/surroundings.ts";
 import { Documents } from "../../../local/state/documents.ts";
 import { LogFile } from "../../../local/state/log-file.ts";
 import { zones } from "./support/ec2.ts";
@@ -28,6 +33,7 @@ import { PaperDriver } from "./support/paper-driver.ts";
 const synthesisTimeoutMs = 120_000;
 /** `npm start` on an environment that is up spends this much on its deployment at most. */
 const unchangedMsMax = 500;
+const clusterId = "clu_01JD3V9Q0CZ5J8W6T4S2R1N7KM";
 const issuer = "http://127.0.0.1:4000/";
 
 let directory: string;
@@ -155,6 +161,39 @@ describe("the stage `local`, deployed", () => {
     const object = objects.get(bucket, key);
     const content = await buffer(objects.read(object, { first: 0, last: object.sizeBytes - 1 }));
     expect(createHash("sha256").update(content).digest("hex")).toBe(sha256);
+  });
+
+  test("lets the nodes of a cluster do what they are there for within its boundary, and nothing beyond", async () => {
+    const settings = settingsOf("pgherd-local-create-cluster");
+    const { documents } = environment.targets;
+    const roleName = nodeRoleName(settings.environment, clusterId);
+    const iam = new IamService({ documents, account });
+    const PermissionsBoundary = settings.nodeRoles.boundaryArn;
+    await iam.call("CreateRole", { RoleName: roleName, AssumeRolePolicyDocument: "{}", PermissionsBoundary });
+    const put = async (policy: object) => {
+      const PolicyDocument = JSON.stringify(policy);
+      await iam.call("PutRolePolicy", { RoleName: roleName, PolicyName: nodePolicyName, PolicyDocument });
+    };
+    const surroundings = surroundingsOf({ region, account, documents, stage: () => deployment });
+    const refusal = refusalOf(documents, surroundings);
+    const caller = { accessKeyId: "", arn: roleName, roleName };
+    const isRefused = (service: string, action: string, input: object) =>
+      refusal({ service, action, input, caller }) !== null;
+    const { bucket: Bucket } = settings.backups;
+    const Key = `clusters/${clusterId}/0/a`;
+    const ownWork = () => [
+      isRefused("ssm", "GetParameters", { Names: [passwordParameter("local", clusterId, "admin")] }),
+      isRefused("s3", "GetObject", { Bucket: settings.nodeProgram.bucket, Key: settings.nodeProgram.key }),
+      ...["PutObject", "GetObject", "DeleteObject"].map((action) => isRefused("s3", action, { Bucket, Key })),
+      isRefused("s3", "ListObjectsV2", { Bucket, Prefix: `clusters/${clusterId}/` }),
+    ];
+    await put(nodePolicy({ ...settings, region }, { clusterId, store: null, source: null }));
+    expect(ownWork()).not.toContain(true);
+    await put({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] });
+    expect(ownWork()).not.toContain(true);
+    expect(isRefused("ssm", "GetParameters", { Names: [`/pgherd/local/${clusterId}/ca/key`] })).toBe(true);
+    expect(isRefused("s3", "PutObject", { Bucket: settings.nodeProgram.bucket, Key })).toBe(true);
+    expect(isRefused("ec2", "TerminateInstances", { InstanceId: ["i-01"] })).toBe(true);
   });
 
   test("has a version behind each workflow that the API starts", () => {

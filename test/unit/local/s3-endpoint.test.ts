@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type DetailedPeerCertificate } from "node:tls";
 import { DescribeInstancesCommand, EC2Client } from "@aws-sdk/client-ec2";
-import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { DeleteObjectsCommand, GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { Faults } from "../../../local/endpoints/faults.ts";
+import { IamService } from "../../../local/endpoints/iam/service.ts";
 import { type Credentials, Identities } from "../../../local/endpoints/identities.ts";
 import { Recorder } from "../../../local/endpoints/recorder.ts";
 import {
@@ -24,6 +25,9 @@ import {
 } from "../../../local/endpoints/s3/foreign-store.ts";
 import { ObjectStore } from "../../../local/endpoints/s3/store.ts";
 import { watchCalls } from "../../../local/endpoints/s3/watch.ts";
+import { refusalOf } from "../../../local/permissions/refuse.ts";
+import { surroundingsOf } from "../../../local/permissions/surroundings.ts";
+import { Documents } from "../../../local/state/documents.ts";
 import { ensureKeyFile } from "../../../local/state/key-file.ts";
 
 const region = "local-1";
@@ -38,6 +42,10 @@ let endpoint: EndpointProgram;
 let foreign: ForeignStorePlace;
 const recorder = new Recorder();
 const faults = new Faults();
+const documents = new Documents(":memory:");
+const stage = { keyOfBucket: () => null };
+const refusal = refusalOf(documents, surroundingsOf({ region, account, documents, stage: () => stage }));
+const used: unknown[] = [];
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "pgherd-s3-endpoint-"));
@@ -57,6 +65,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await endpoint.stop();
   store.close();
+  documents.close();
   await rm(directory, { recursive: true });
 });
 
@@ -78,14 +87,14 @@ function start(): Promise<EndpointProgram> {
     identitiesFile: join(directory, "identities"),
     foreign,
     node: process.execPath,
-    watch: watchCalls({ recorder, faults }),
+    watch: watchCalls({ recorder, faults, refusal, onCall: ({ input }) => used.push(input) }),
   });
 }
 
 /** What a machine has: S3's name leads to the endpoint, the environment's CA is trusted, the role's keys. */
-function configOfMachine() {
+function configOfMachine(roleName = "node") {
   const { accessKeyId, secretAccessKey, sessionToken } = identities.issue({
-    roleName: "node",
+    roleName,
     sessionName: "i-0123456789abcdef0",
     lifetimeSeconds: 3600,
   });
@@ -102,8 +111,18 @@ function configOfMachine() {
   };
 }
 
-function machine(): S3Client {
-  return new S3Client({ ...configOfMachine(), forcePathStyle: true });
+function machine(roleName?: string): S3Client {
+  return new S3Client({ ...configOfMachine(roleName), forcePathStyle: true });
+}
+
+/** A role that IAM knows, which may delete below a prefix and nothing else. */
+async function makeRole(RoleName: string, prefix: string): Promise<void> {
+  const iam = new IamService({ documents, account });
+  await iam.call("CreateRole", { RoleName, AssumeRolePolicyDocument: "{}" });
+  const Resource = `arn:aws:s3:::${Bucket}/${prefix}*`;
+  const Statement = [{ Effect: "Allow", Action: "s3:DeleteObject", Resource }];
+  const PolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement });
+  await iam.call("PutRolePolicy", { RoleName, PolicyName: "own", PolicyDocument });
 }
 
 function peerCertificate(): Promise<DetailedPeerCertificate> {
@@ -116,6 +135,24 @@ function peerCertificate(): Promise<DetailedPeerCertificate> {
     socket.once("error", reject);
   });
 }
+
+test("a machine that deletes many objects at once is refused each that it may not delete, and only those", async () => {
+  const [own, other] = ["clusters/clu_1/0/", "clusters/clu_2/0/"];
+  const keys = [`${own}a`, `${other}a`, `${own}b`];
+  const everybody = machine();
+  for (const Key of keys) await everybody.send(new PutObjectCommand({ Bucket, Key, Body: "bytes" }));
+  await makeRole("held", own);
+  const s3 = machine("held");
+  const Delete = { Objects: keys.map((Key) => ({ Key })) };
+  const answer = await s3.send(new DeleteObjectsCommand({ Bucket, Delete }));
+  expect(answer.Deleted?.map(({ Key }) => Key)).toEqual([`${own}a`, `${own}b`]);
+  expect(answer.Errors).toEqual([{ Key: `${other}a`, Code: "AccessDenied", Message: "Access Denied" }]);
+  expect(await Promise.all(keys.map((key) => store.has(Bucket, key)))).toEqual([false, true, false]);
+  // What was refused was not used.
+  await vi.waitFor(() => expect(used.at(-1)).toEqual({ Bucket, Key: null, Keys: [`${own}a`, `${own}b`] }));
+  everybody.destroy();
+  s3.destroy();
+});
 
 test("what a machine puts over TLS is in the bucket, and the control plane hears who put it", async () => {
   const s3 = machine();

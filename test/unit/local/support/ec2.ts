@@ -11,14 +11,26 @@ import {
 } from "@aws-sdk/client-ec2";
 import { vi } from "vitest";
 import { Ec2Service } from "../../../../local/endpoints/ec2/service.ts";
+import type { ObjectFront } from "../../../../local/endpoints/server.ts";
+import type { Service } from "../../../../local/endpoints/service.ts";
 import { Documents } from "../../../../local/state/documents.ts";
 import { account, region, startEndpoints } from "./endpoints.ts";
 import { PaperDriver } from "./paper-driver.ts";
 
 export const zones = ["local-1a", "local-1b", "local-1c"] as const;
 
+/** What else an endpoint serves. */
+export interface Beside {
+  readonly services: (ec2: Ec2Service) => readonly Service[];
+  readonly objects?: ObjectFront;
+}
+
 /** An EC2 with a VPC, three subnets and a launch template, spoken to by the real SDK. */
-export async function startEc2(documents = new Documents(":memory:"), driver = new PaperDriver()) {
+export async function startEc2(
+  documents = new Documents(":memory:"),
+  driver = new PaperDriver(),
+  beside: Beside = { services: () => [] },
+) {
   const behind: unknown[] = [];
   const ec2 = new Ec2Service({
     documents,
@@ -47,7 +59,7 @@ export async function startEc2(documents = new Documents(":memory:"), driver = n
       TagSpecifications: [{ ResourceType: "instance", Tags: [{ Key: "from", Value: "template" }] }],
     },
   });
-  const endpoints = await startEndpoints([ec2]);
+  const endpoints = await startEndpoints([ec2, ...beside.services(ec2)], beside.objects);
   const client = new EC2Client({ ...endpoints.operator, maxAttempts: 1 });
   const world = new Ec2World(client, { vpcId, subnets, launchTemplateId });
   return {
