@@ -4,6 +4,7 @@ import { checkSpec } from "../../layers/domain/cluster/check.ts";
 import { completeSpec, createClusterBodySchema } from "../../layers/domain/cluster/create-body.ts";
 import { findInstanceType, instanceTypeSummary } from "../../layers/domain/cluster/instance-types.ts";
 import { checkLimits, clusterLimitsSchema } from "../../layers/domain/cluster/limits.ts";
+import { networkOf } from "../../layers/domain/cluster/network.ts";
 import { clientSourcesMax, securityGroupIdSchema } from "../../layers/domain/cluster/spec.ts";
 
 /**
@@ -23,7 +24,11 @@ const alarmEmailsMax = 20;
 /** A policy of an endpoint has at most 20,480 characters; a bucket takes some 200. */
 const backupBucketsMax = 50;
 
-const cidrSchema = z.cidrv4({ error: "must be an IPv4 block such as 10.20.0.0/16" });
+const cidrSchema = z
+  .cidrv4({ error: "must be an IPv4 block such as 10.20.0.0/16" })
+  .refine((cidr) => cidr === networkOf(cidr), {
+    error: ({ input }) => `must be a network such as ${networkOf(String(input))}`,
+  });
 const zoneSchema = z
   .string()
   .regex(/^[a-z]{2,}(-[a-z]+)*-\d+[a-z]$/, "must be the name of an availability zone such as eu-central-1a");

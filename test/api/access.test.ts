@@ -61,6 +61,16 @@ describe("security groups that a create names", () => {
     }
   });
 
+  test("may stand beside networks, and an address that is none is refused with the network it lies in", async () => {
+    const access = { cidrs: ["192.0.2.0/24", "10.0.0.1/8"], securityGroupIds: [web] };
+    const reply = await expectRefused(422, "invalid-request", () =>
+      call("POST", "/v1/clusters", { name: "orders", access }),
+    );
+    expect(reply.body["errors"]).toEqual([
+      { path: "/access/cidrs/1", message: "10.0.0.1/8 is not a network; it lies in 10.0.0.0/8" },
+    ]);
+  });
+
   test("are none by default, and then EC2 is not asked", async () => {
     const reply = await call("POST", "/v1/clusters", { name: "orders" });
     expect(specOf(reply).access).toEqual({ cidrs: [], securityGroupIds: [] });

@@ -15,6 +15,11 @@ const wrong = [
     { network: { ...right.network, cidr: "10.0.0.0/99" } },
     "network.cidr: must be an IPv4 block such as 10.20.0.0/16",
   ],
+  [
+    "an address with the length of a network",
+    { network: { ...right.network, cidr: "10.0.0.1/16" } },
+    "network.cidr: must be a network such as 10.0.0.0/16",
+  ],
   ["no zone", { network: { ...right.network, zones: [] } }, "network.zones: must name at least one zone"],
   [
     "a zone of another region",

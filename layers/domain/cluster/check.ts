@@ -2,6 +2,7 @@ import { checkParameters } from "../postgres/check-parameters.ts";
 import { checkExtension } from "../postgres/extensions.ts";
 import type { FieldError } from "../problems.ts";
 import { findInstanceType, instanceTypeSummary } from "./instance-types.ts";
+import { networkOf } from "./network.ts";
 import { type ClusterSpec, clientSourcesMax, proxyDefault } from "./spec.ts";
 
 /** What the schema cannot say: rules that need a catalogue or more than one field. */
@@ -81,11 +82,20 @@ function checkPlacements(spec: ClusterSpec): FieldError[] {
   return errors;
 }
 
-/** More rules than EC2 gives a security group would fail in the middle of an operation. */
+/**
+ * More rules than EC2 gives a security group would fail in the middle of an operation. Of a block EC2 keeps the network:
+ * what it says of its rules would never be what the spec says.
+ */
 function checkAccess({ access: { cidrs, securityGroupIds } }: ClusterSpec): FieldError[] {
+  const errors = cidrs.flatMap((cidr, index) => {
+    const network = networkOf(cidr);
+    if (cidr === network) return [];
+    return [{ path: `/access/cidrs/${index}`, message: `${cidr} is not a network; it lies in ${network}` }];
+  });
   const named = new Set([...cidrs, ...securityGroupIds]).size;
-  if (named <= clientSourcesMax) return [];
+  if (named <= clientSourcesMax) return errors;
   return [
+    ...errors,
     {
       path: "/access/securityGroupIds",
       message: `with cidrs must name at most ${clientSourcesMax} in all, not ${named}: EC2 limits the rules of a cluster's own security group`,
