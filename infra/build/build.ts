@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { type BuildOptions, build as bundle, type Metafile, type OutputFile, type Plugin } from "esbuild";
 import { leanClients } from "./lean-clients.ts";
 import { leanSchemas } from "./lean-schemas.ts";
+import { leanZod } from "./lean-zod.ts";
 import { sharedBase } from "./shared-base.ts";
 import { discoverFunctions, type FunctionSource, type LayersPackage, readLayersPackage } from "./tree.ts";
-import { leanZod } from "./lean-zod.ts";
 
 /**
  * What deploys, below one directory:
