@@ -9,7 +9,10 @@ import { type SynthesizedStage, synthesize } from "../../infra/build/synth.ts";
 
 const variables = { PGHERD_LOCAL_VPC_CIDR: "198.18.8.0/22", PGHERD_LOCAL_ISSUER: "http://198.18.8.1:4000/" };
 
-/** The clients of AWS's services that a function loads when it starts. What few of its calls need is loaded later. */
+/**
+ * The clients of AWS's services that a function loads when it starts. What few of its calls need is loaded later;
+ * DynamoDB's is in the file that all of them load.
+ */
 const clients: Readonly<Record<string, readonly string[]>> = {
   api: ["dynamodb"],
   "await-cluster": ["dynamodb"],
@@ -20,7 +23,7 @@ const clients: Readonly<Record<string, readonly string[]>> = {
   "deleted-clusters": ["dynamodb", "s3", "ssm"],
   expirations: ["dynamodb", "lambda"],
   orphans: ["dynamodb", "ec2", "iam", "scheduler", "ssm"],
-  "retired-versions": ["lambda"],
+  "retired-versions": ["dynamodb", "lambda"],
   "scheduled-backups": ["dynamodb", "lambda"],
   "self-healing": ["dynamodb", "ec2", "lambda", "ssm"],
   "stuck-operations": ["dynamodb", "lambda"],
