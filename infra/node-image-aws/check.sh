@@ -1,6 +1,9 @@
 #!/bin/sh
 # Whether an image is a node's: what has to be there is there, and what must not be is not.
+#
+#   check.sh [VERSION…]
 set -eu
+[ $# -gt 0 ] || set -- 16 17 18
 # Agents before it do not hand parameters of commands on as variables.
 agent_min=3.3.2746.0
 
@@ -13,7 +16,7 @@ for program in patroni etcd etcdctl haproxy pgbouncer pgbackrest node prometheus
   prometheus-postgres-exporter prometheus-pgbouncer-exporter; do
   command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ] || fail "$program is not installed"
 done
-for version in 16 17 18; do
+for version; do
   [ -x "/usr/lib/postgresql/$version/bin/postgres" ] || fail "PostgreSQL $version is not installed"
   [ -e "/usr/share/postgresql/$version/extension/vector.control" ] || fail "pgvector of $version is not installed"
   [ ! -d "/var/lib/postgresql/$version/main" ] || fail "PostgreSQL $version has a cluster that nobody asked for"

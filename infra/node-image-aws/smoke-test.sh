@@ -1,16 +1,23 @@
 #!/bin/sh
 # Boots etcd, Patroni, PostgreSQL and HAProxy once on a machine from the image and asks PostgreSQL through HAProxy, with
 # each major version. One member without TLS: whether the programs of the image fit each other, not how nodes are set up.
+#
+#   smoke-test.sh [VERSION…]
 set -eu
 scratch=$(mktemp -d /var/tmp/pgherd-smoke.XXXXXX)
 # A first boot on a small machine: initdb and a checkpoint on a cold volume.
 deadline_seconds=120
-started=''
+started='' patroni=''
 
 stop_all() {
   # shellcheck disable=SC2086 # process ids
-  [ -z "$started" ] || kill $started 2>/dev/null || true
-  started=''
+  kill $started $patroni 2>/dev/null || true
+}
+# What has ended will not come up.
+check_all() {
+  for process in $started $patroni; do
+    kill -0 "$process" 2>/dev/null || { echo "a program has ended while $1 was waited for" >&2; exit 1; }
+  done
 }
 # What failed is told before it goes.
 finish() {
@@ -29,6 +36,7 @@ wait_for() {
   shift
   seconds=0
   until "$@" >/dev/null 2>&1; do
+    check_all "$what"
     seconds=$((seconds + 1))
     [ "$seconds" -lt "$deadline_seconds" ] || { echo "$what did not come up in $deadline_seconds s" >&2; exit 1; }
     sleep 1
@@ -53,6 +61,7 @@ name: smoke
 restapi: { listen: "127.0.0.1:18008", connect_address: "127.0.0.1:18008" }
 etcd3: { host: "127.0.0.1:12379" }
 bootstrap:
+  dcs: {}
   initdb: [{ encoding: UTF8 }, data-checksums]
 postgresql:
   listen: 127.0.0.1:15432
@@ -69,7 +78,6 @@ EOF
   setpriv --reuid postgres --regid postgres --init-groups --reset-env -- \
     patroni "$scratch/patroni-$version.yml" >"$scratch/patroni-$version.log" 2>&1 &
   patroni=$!
-  started="$started $patroni"
   wait_for "Patroni with PostgreSQL $version" leads
 }
 
@@ -100,12 +108,14 @@ asked() {
     cut -c1-2)" = "$1" ]
 }
 
+[ $# -gt 0 ] || set -- 16 17 18
 start_etcd
 start_haproxy
-for version in 16 17 18; do
+for version; do
   start_patroni "$version"
   wait_for "PostgreSQL $version through HAProxy" asked "$version"
   kill "$patroni"
   wait "$patroni" || true
+  patroni=''
   echo "PostgreSQL $version, Patroni, etcd and HAProxy work together"
 done
