@@ -21,10 +21,6 @@ interface Contestant {
   readonly slow: readonly Act[];
 }
 
-/** Above the environments' own addresses; a network of machines takes four. */
-const firstAddressBlock = 220;
-const addressBlockSize = 4;
-
 /** pgherd and what people would use instead, in one run: the same machine, image, load and stopwatch. */
 export async function benchOperate(
   environment: Environment,
@@ -47,9 +43,8 @@ export async function benchOperate(
     },
   ];
   const waiting: (() => Promise<void>)[] = [];
-  for (const [index, { create, quick, slow }] of contestants.entries()) {
-    const addressBlock = firstAddressBlock + index * addressBlockSize;
-    const system = await create({ imagePath, addressBlock, stack }).catch(complain("set-up"));
+  for (const { create, quick, slow } of contestants) {
+    const system = await create({ imagePath, stack }).catch(complain("set-up"));
     if (system === undefined) continue;
     const isWell = await measureAll(system, quick, begunAt + quickMsMax);
     if (isWell) waiting.push(async () => void (await measureAll(system, slow, begunAt + slowMsMax)));

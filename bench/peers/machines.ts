@@ -15,8 +15,6 @@ export const binaries = "/usr/lib/postgresql/17/bin";
 /** Where a peer's machines come from, and who removes them. */
 export interface PeerPlace {
   readonly imagePath: string;
-  /** Third octet of the addresses, a multiple of four: several peers stand side by side. */
-  readonly addressBlock: number;
   readonly stack: AsyncDisposableStack;
 }
 
@@ -33,7 +31,7 @@ export class PeerMachines {
   }
 
   static async boot(place: PeerPlace, count: number): Promise<PeerMachines> {
-    const lab = place.stack.use(await Lab.create(place.imagePath, place.addressBlock));
+    const lab = place.stack.use(await Lab.create(place.imagePath));
     const all = Array.from({ length: count }, (_, index) => lab.machine(firstHost + index));
     const everything = { protocol: "all", fromPort: 0, toPort: 65_535, cidrs: [lab.cidr] } as const;
     for (const machine of all) await lab.driver.applyIngress(machine.instanceId, [everything]);

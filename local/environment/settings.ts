@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { z } from "zod";
 import { gatewayAddress } from "../machines/addresses.ts";
 import { ensureNetwork } from "../machines/network.ts";
-import { runProgram } from "../machines/program.ts";
+import { blockOf, freeBlock, usedBlocks } from "./blocks.ts";
 import { readIfThere, writeAtomically } from "./files.ts";
 import { withLock } from "./lock.ts";
 import type { EnvironmentPaths } from "./paths.ts";
@@ -33,13 +33,6 @@ const settingsSchema = z.strictObject({
   })),
 });
 export type EnvironmentSettings = z.infer<typeof settingsSchema>;
-
-/** Benchmarking addresses (RFC 2544): nobody's network, 128 blocks of 1024. */
-const firstOctets = "198";
-const secondOctets = [18, 19];
-const blocksPerOctet = 64;
-const addressesPerBlockStep = 4;
-const prefixLength = 22;
 
 /** Below what Linux gives to outgoing connections: one of those would keep us from listening at the next start. */
 const portRange = { from: 20_000, to: 32_000 };
@@ -88,19 +81,6 @@ async function choose(paths: EnvironmentPaths): Promise<EnvironmentSettings> {
   return settings;
 }
 
-/** Block → the interface of this machine that has an address in it. */
-async function usedBlocks(): Promise<Map<string, string>> {
-  const listed = JSON.parse(await runProgram("ip", ["-json", "-4", "address", "show"])) as {
-    ifname?: string;
-    addr_info?: { local?: string }[];
-  }[];
-  return new Map(
-    listed.flatMap(({ ifname, addr_info }) =>
-      (addr_info ?? []).map(({ local }): [string, string] => [blockOf(local ?? ""), ifname ?? ""]),
-    ),
-  );
-}
-
 /** Nodes keep their addresses, so an environment cannot move out of the way of somebody who took its network. */
 async function refuseTakenBlock({ cidr, bridge }: EnvironmentSettings): Promise<void> {
   const user = (await usedBlocks()).get(blockOf(cidr));
@@ -108,27 +88,6 @@ async function refuseTakenBlock({ cidr, bridge }: EnvironmentSettings): Promise<
     throw new Error(
       `the network ${cidr} of this environment is in use by the interface ${user}: take that down, or begin anew with npm run destroy`,
     );
-}
-
-async function freeBlock(): Promise<string> {
-  const used = await usedBlocks();
-  const free = secondOctets
-    .flatMap((second) =>
-      Array.from({ length: blocksPerOctet }, (_, index) => `${second}.${index * addressesPerBlockStep}`),
-    )
-    .filter((block) => !used.has(block));
-  // Not the first one: an environment that is stopped on a rebooted machine has no bridge to show its block.
-  const choice = free[randomBytes(1).readUInt8() % Math.max(1, free.length)];
-  if (choice === undefined)
-    throw new Error(
-      "all 128 networks of 198.18.0.0/15 are taken: destroy an environment with npm run destroy",
-    );
-  return `${firstOctets}.${choice}.0/${prefixLength}`;
-}
-
-function blockOf(address: string): string {
-  const [, second = "", third = "0"] = address.split(".");
-  return `${second}.${Math.floor(Number(third) / addressesPerBlockStep) * addressesPerBlockStep}`;
 }
 
 /** Ports in a row that nobody listens on. */

@@ -27,8 +27,8 @@ async function busy(lab: Lab): Promise<string> {
 }
 
 test("nothing is left of an environment whose machines run, and its neighbour notices nothing", async () => {
-  await using neighbour = await Lab.create(image, 240);
-  await using lab = await Lab.create(image, 244);
+  await using neighbour = await Lab.create(image);
+  await using lab = await Lab.create(image);
   const machine = neighbour.machine(4);
   await neighbour.driver.boot(machine);
   await busy(lab);
@@ -41,7 +41,7 @@ test("nothing is left of an environment whose machines run, and its neighbour no
 });
 
 test("nothing is left after a crash half way: killed machines, open devices, a namespace without a machine", async () => {
-  await using lab = await Lab.create(image, 244);
+  await using lab = await Lab.create(image);
   const instanceId = await busy(lab);
   const { Cgroup } = await import("../../local/machines/cgroup.ts");
   await new Cgroup(lab.bridge, instanceId).kill();

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freeBlock } from "../../../local/environment/blocks.ts";
 import { removeEverything } from "../../../local/machines/cleanup.ts";
 import type { MachineSpec } from "../../../local/machines/driver.ts";
 import { ensureNodeImage } from "../../../local/machines/image.ts";
@@ -30,30 +31,29 @@ type Surroundings = Pick<NspawnDriverOptions, "names" | "authority">;
 export class Lab {
   readonly state: string;
   readonly bridge: string;
+  readonly cidr: string;
   readonly driver: NspawnDriver;
   readonly #imagePath: string;
-  readonly #network: string;
   readonly #surroundings: Surroundings;
 
-  private constructor(state: string, imagePath: string, block: number, surroundings: Surroundings) {
+  private constructor(state: string, imagePath: string, cidr: string, surroundings: Surroundings) {
     this.state = state;
     this.#surroundings = surroundings;
     this.bridge = `pgt${randomBytes(3).toString("hex")}`;
     this.#imagePath = imagePath;
-    this.#network = `198.19.${block}`;
+    this.cidr = cidr;
     this.driver = this.anotherDriver();
   }
 
-  /** @param block third octet of the lab's addresses, a multiple of four. */
-  static async create(imagePath: string, block = 244, surroundings: Surroundings = {}): Promise<Lab> {
+  /** @param cidr from `freeBlock`; a free one, where nothing has to be known of it before. */
+  static async create(
+    imagePath: string,
+    { cidr, ...surroundings }: Surroundings & { readonly cidr?: string } = {},
+  ): Promise<Lab> {
     const state = await mkdtemp(join(tmpdir(), "pgherd-machines-"));
-    const lab = new Lab(state, imagePath, block, surroundings);
+    const lab = new Lab(state, imagePath, cidr ?? (await freeBlock()), surroundings);
     await ensureNetwork({ bridge: lab.bridge, cidr: lab.cidr });
     return lab;
-  }
-
-  get cidr(): string {
-    return `${this.#network}.0/22`;
   }
 
   /** As a control plane that starts again has it. */
@@ -75,7 +75,7 @@ export class Lab {
       imagePath: this.#imagePath,
       interface: interfaceOf?.interface ?? {
         networkInterfaceId: `eni-0${id}`,
-        address: `${this.#network}.${host}`,
+        address: this.cidr.replace(/0\/\d+$/, String(host)),
         macAddress: `02:00:00:00:00:${host.toString(16).padStart(2, "0")}`,
         zone: "local-1a",
       },

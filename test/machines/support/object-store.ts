@@ -9,6 +9,7 @@ import { ensureObjectCertificate, objectsHost } from "../../../local/endpoints/s
 import { type EndpointProgram, startObjectEndpoint } from "../../../local/endpoints/s3/endpoint-process.ts";
 import { ObjectStore } from "../../../local/endpoints/s3/store.ts";
 import { watchCalls } from "../../../local/endpoints/s3/watch.ts";
+import { freeBlock } from "../../../local/environment/blocks.ts";
 import { gatewayAddress } from "../../../local/machines/addresses.ts";
 import type { MachineSpec } from "../../../local/machines/driver.ts";
 import { redirectServices } from "../../../local/machines/network.ts";
@@ -45,14 +46,15 @@ export class ObjectLab {
     });
   }
 
-  static async create(imagePath: string, block = 240): Promise<ObjectLab> {
+  static async create(imagePath: string): Promise<ObjectLab> {
     const directory = await mkdtemp(join(tmpdir(), "pgherd-objects-"));
     const { authority } = await ensureObjectCertificate(certificateIn(directory), region);
     const store = await ObjectStore.open({ directory, writer: "control-plane" });
     await store.ensureBucket(bucket);
     const key = await ensureKeyFile(identitiesIn(directory));
-    const names = { [objectsHost(region)]: `198.19.${block}.1` };
-    const lab = await Lab.create(imagePath, block, { names, authority });
+    const cidr = await freeBlock();
+    const names = { [objectsHost(region)]: gatewayAddress(cidr) };
+    const lab = await Lab.create(imagePath, { cidr, names, authority });
     const made = new ObjectLab(lab, directory, store, new Identities({ key, account }));
     made.#metadataPort = await made.#metadata.listen({ host: gatewayAddress(lab.cidr), port: 0 });
     await made.startEndpoint();
