@@ -145,9 +145,16 @@ function intrinsics(value: unknown): readonly string[] {
 
 /** Assets and versions are named by hashes of code, which changes without changing what is deployed where. */
 function redact(template: unknown): string {
-  const text = JSON.stringify(template, null, 2)
+  const text = JSON.stringify(template)
     .replace(/[0-9a-f]{64}/g, "<sha256>")
-    .replace(/"Version": "1\.\d+\.\d+"/g, '"Version": "<hash>"')
+    .replace(/"Version":"1\.\d+\.\d+"/g, '"Version":"<hash>"')
     .replace(/(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}/g, "$1<version>");
-  return `${text}\n`;
+  return `${JSON.stringify(JSON.parse(text, inOrder), null, 2)}\n`;
+}
+
+/** CDK sorts what a statement is about, and assets by their hashes with it. */
+function inOrder(key: string, value: unknown): unknown {
+  if (key !== "Resource" || !Array.isArray(value)) return value;
+  const texts = value.map((resource: unknown) => JSON.stringify(resource));
+  return texts.toSorted().map((resource): unknown => JSON.parse(resource));
 }
