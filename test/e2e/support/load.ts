@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Database, EndpointName } from "./database.ts";
 
@@ -46,8 +47,11 @@ export async function prepareLoad(database: Database, scale = usualScale): Promi
   await run("pgbench", ["-i", "-q", "-s", String(scale), uri], { env: database.clientEnvironment });
 }
 
+/** A client that somebody still holds by then is not waited for. */
+const finishMs = 2_000;
+
 interface Program {
-  readonly kill: () => void;
+  readonly signal: (signal: NodeJS.Signals) => void;
   readonly complaints: Promise<string>;
 }
 
@@ -88,20 +92,24 @@ export class Load implements AsyncDisposable {
         ],
         { env: database.clientEnvironment, stdio: ["ignore", "ignore", "pipe"] },
       );
-      return { kill: () => child.kill("SIGKILL"), complaints: text(child.stderr) };
+      return { signal: (signal: NodeJS.Signals) => child.kill(signal), complaints: text(child.stderr) };
     });
     return new Load(directory, programs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const program of this.#programs) program.kill();
+    for (const program of this.#programs) program.signal("SIGKILL");
     await rm(this.#directory, { recursive: true, force: true });
   }
 
   /** Ends the load and says how it was. */
   async end(): Promise<LoadReport> {
-    for (const program of this.#programs) program.kill();
-    const said = await Promise.all(this.#programs.map(({ complaints }) => complaints));
+    const ended = Promise.all(this.#programs.map(({ complaints }) => complaints));
+    // To pgbench its time is over: it ends in order, and what its log still buffers is written.
+    for (const program of this.#programs) program.signal("SIGALRM");
+    await Promise.race([ended, delay(finishMs)]);
+    for (const program of this.#programs) program.signal("SIGKILL");
+    const said = await ended;
     const complaints = said
       .flatMap((lines) => lines.split("\n"))
       .filter((line) => /error|aborted|FATAL/i.test(line));
